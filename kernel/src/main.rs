@@ -1,0 +1,106 @@
+//! The boot, top to bottom, like a table of contents.
+//!
+//! Invariant: each line may use what the lines above it have made, and nothing else.
+#![cfg_attr(target_os = "none", no_std)]
+#![cfg_attr(target_os = "none", no_main)]
+
+extern crate alloc;
+
+mod board;
+mod command_line;
+mod first_program;
+mod panic;
+mod stacks;
+mod symbols;
+mod upcalls;
+
+#[cfg(target_os = "none")]
+mod entry {
+    //! The two symbols that the machine's start-up code calls, and the panic handler.
+
+    use super::panic;
+    use core::panic::PanicInfo;
+    use machine::boot::BootInfo;
+    use sync::CpuId;
+
+    #[unsafe(no_mangle)]
+    fn kernel_main(info: BootInfo) -> ! {
+        super::boot(&info)
+    }
+
+    #[unsafe(no_mangle)]
+    fn kernel_cpu_main(cpu: CpuId) -> ! {
+        super::another_cpu(cpu)
+    }
+
+    #[panic_handler]
+    fn panicked(information: &PanicInfo<'_>) -> ! {
+        panic::panicked(information)
+    }
+}
+
+use command_line::CommandLine;
+use libkernel::thread::current;
+use libkernel::{clock, info, log, memory, sched, thread, wait, warn};
+use machine::boot::BootInfo;
+use machine::{acpi, apic, power, serial, trap};
+use sync::CpuId;
+
+/// The boot CPU's way from its first line to idleness.
+fn boot(boot_info: &BootInfo) -> ! {
+    serial::Port::new(serial::COM2).initialise(); // the log's line
+    log::set_sink(first_program::write_log);
+    trap::upcalls::install(&upcalls::UPCALLS); // from here on a fault is a report
+    memory::initialise(boot_info); // frames, page tables, heap
+    let tables = find_tables(boot_info); // what the firmware says there is
+    power::configure(tables.soft_off);
+    apic::local::initialise_this_cpu();
+    apic::io::initialise(&tables);
+    let arrivals = machine::boot::start_cpus(boot_info, &tables.cpus, &mut stacks::of_cpu); // all others at once; the clock's rate
+    clock::initialise(boot_info.entry_ticks);
+    let all_online = clock::now();
+    sched::initialise_cpu(CpuId::BOOT); // from here on there is a current thread
+    wait::timers::initialise(); // and sleepers are called
+    thread::user::set_return_hook(osl::signal::before_return);
+    report(&arrivals, all_online);
+    board::register(boot_info);
+    sync::cpu::enable_interrupts();
+    let mut cx = current::enter();
+    first_program::begin(&mut cx, boot_info, CommandLine::parse(boot_info.command_line));
+    sched::start_idle(CpuId::BOOT)
+}
+
+/// Every other CPU, once it is up.
+fn another_cpu(cpu: CpuId) -> ! {
+    sched::initialise_cpu(cpu);
+    sched::start_idle(cpu)
+}
+
+fn find_tables(info: &BootInfo) -> acpi::Tables {
+    match acpi::read(info.root_pointer) {
+        Ok(tables) => tables,
+        Err(error) => panic!("the ACPI tables cannot be used: {error:?}"),
+    }
+}
+
+fn report(arrivals: &machine::boot::Arrivals, all_online: u64) {
+    info!("Braid {}: {} CPUs, {} MiB free", env!("CARGO_PKG_VERSION"), arrivals.online, memory::statistics().free / 256);
+    info!("braid: boot last-cpu-online {} us", all_online / 1000);
+    for apic_id in &arrivals.missing {
+        warn!("the CPU with APIC id {apic_id} did not come up and is left out");
+    }
+    if arrivals.left_out > 0 {
+        warn!("{} CPUs were not called: the kernel takes {}", arrivals.left_out, sync::MAXIMUM_CPUS);
+    }
+    let step = machine::clock::tsc::worst_step_back();
+    if step > 0 {
+        warn!("the CPUs' clocks differ: up to {step} ticks back");
+    }
+}
+
+/// On the host there is nothing to boot.
+#[cfg(not(target_os = "none"))]
+fn main() {
+    let start: (fn(&BootInfo) -> !, fn(CpuId) -> !) = (boot, another_cpu);
+    std::println!("the kernel is built for x86_64-unknown-none; see `cargo xtask run` {start:?}");
+}

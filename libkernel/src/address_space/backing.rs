@@ -1,0 +1,113 @@
+//! Where the contents of a mapping come from.
+//!
+//! Invariant: a page of a source is never written through a private mapping: that gets a copy.
+
+use crate::error::KernelError;
+use crate::memory::Page;
+use crate::wait::Mutex;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::sync::Arc;
+use sync::{TaskContext, order};
+
+/// Something whose contents can be mapped: a file, shared memory.
+pub trait PageSource: Send + Sync {
+    /// The page of that number, which everybody who maps the source shares. `for_write`: a program is about to change
+    /// it. `Err(NoMemory)` when there is none left, any other error when there are no such contents.
+    /// Called with the space locked: must not touch a program's memory.
+    fn page(&self, cx: &mut TaskContext, index: u64, for_write: bool) -> Result<Page, KernelError>;
+
+    /// What to call it in lists of mappings.
+    fn name(&self) -> String;
+
+    /// The same for all that show the same contents, and for no others, as long as they live.
+    fn identity(&self) -> usize {
+        core::ptr::from_ref(self).addr()
+    }
+
+    /// May a shared mapping change the contents?
+    fn may_write_shared(&self) -> bool {
+        true
+    }
+}
+
+/// What a new mapping shows.
+#[derive(Clone)]
+pub enum Backing {
+    /// Zeroes, for this program alone.
+    Anonymous,
+    /// Zeroes, which children share.
+    SharedAnonymous,
+    /// `first_page` of the source stands at the start of the mapping. Writes to it are private, or everybody's.
+    Source { source: Arc<dyn PageSource>, first_page: u64, shared: bool },
+}
+
+/// What a region shows.
+#[derive(Clone)]
+pub(super) enum Contents {
+    Anonymous,
+    Source { source: Arc<dyn PageSource>, first_page: u64, shared: bool },
+}
+
+impl Contents {
+    pub fn of(backing: Backing) -> Contents {
+        match backing {
+            Backing::Anonymous => Contents::Anonymous,
+            Backing::SharedAnonymous => {
+                Contents::Source { source: Arc::new(SharedMemory::new()), first_page: 0, shared: true }
+            }
+            Backing::Source { source, first_page, shared } => Contents::Source { source, first_page, shared },
+        }
+    }
+
+    pub const fn is_shared(&self) -> bool {
+        matches!(self, Contents::Source { shared: true, .. })
+    }
+
+    /// The same, `pages` further on.
+    pub fn advanced(&self, pages: u64) -> Contents {
+        match self {
+            Contents::Anonymous => Contents::Anonymous,
+            Contents::Source { source, first_page, shared } => {
+                Contents::Source { source: Arc::clone(source), first_page: first_page + pages, shared: *shared }
+            }
+        }
+    }
+
+    /// Does `next`, that begins `pages` further on, go on where this ends?
+    pub fn continues_in(&self, pages: u64, next: &Contents) -> bool {
+        match (self, next) {
+            (Contents::Anonymous, Contents::Anonymous) => true,
+            (
+                Contents::Source { source, first_page, shared },
+                Contents::Source { source: next_source, first_page: next_page, shared: next_shared },
+            ) => Arc::ptr_eq(source, next_source) && first_page + pages == *next_page && shared == next_shared,
+            _ => false,
+        }
+    }
+}
+
+/// Memory that a program shares with its children.
+struct SharedMemory(Mutex<BTreeMap<u64, Page>, order::PageCache>);
+
+impl SharedMemory {
+    const fn new() -> Self {
+        SharedMemory(Mutex::new(BTreeMap::new()))
+    }
+}
+
+impl PageSource for SharedMemory {
+    fn page(&self, cx: &mut TaskContext, index: u64, _: bool) -> Result<Page, KernelError> {
+        let mut pages = self.0.lock(cx);
+        if let Some(page) = pages.get(&index) {
+            return Ok(page.clone());
+        }
+        let page = Page::zeroed()?;
+        pages.insert(index, page.clone());
+        Ok(page)
+    }
+
+    fn name(&self) -> String {
+        String::from("/dev/zero (deleted)")
+    }
+}

@@ -1,0 +1,131 @@
+//! New mappings, and their end.
+//!
+//! Invariant: a request is checked whole, and all memory that its edit of the list needs is there, before the first
+//! thing changes.
+
+use super::address::{LOWEST, PAGE, Span, USER_END, UserAddress};
+use super::backing::Contents;
+use super::limits::could_ever_be_filled;
+use super::placement::STACK_GAP;
+use super::regions::Region;
+use super::request::{MapRequest, Placement, Protection};
+use super::shootdown::FlushBatch;
+use super::space::{AddressSpace, Parts};
+use crate::error::KernelError;
+use core::convert::Infallible;
+use core::ops::Range;
+use machine::paging::{Flags, table::bytes_of};
+use sync::TaskContext;
+
+/// Mappings stay so far below a stack even if it may not grow that far: its limit may be raised.
+const LEAST_STACK_ROOM: u64 = 128 << 20;
+/// However far the stack may grow, so much is left to mappings.
+const MOST_STACK_ROOM: u64 = USER_END / 6 * 5;
+
+impl AddressSpace {
+    /// Maps; returns where.
+    pub fn map(&self, cx: &mut TaskContext, request: MapRequest) -> Result<UserAddress, KernelError> {
+        let MapRequest { placement, length, protection, backing } = request;
+        let contents = Contents::of(backing);
+        check(&contents, length, protection)?;
+        let span = self.edit(cx, |parts, batch, cx| {
+            let span = parts.place(placement, length)?;
+            parts.map(Region { start: span.start, end: span.end, protection, contents, grows_to: None }, batch, cx)?;
+            Ok::<Span, KernelError>(span)
+        })?;
+        Ok(UserAddress::new(span.start))
+    }
+
+    /// Maps the stack that ends at `top`: `length` bytes at once, and as it is touched more, down to `maximum` bytes.
+    /// Later mappings are put below it.
+    pub fn map_stack(
+        &self,
+        cx: &mut TaskContext,
+        top: UserAddress,
+        length: u64,
+        maximum: u64,
+        protection: Protection,
+    ) -> Result<(), KernelError> {
+        let length = length.checked_next_multiple_of(PAGE).ok_or(KernelError::NoMemory)?;
+        let start = top.as_u64().checked_sub(length).ok_or(KernelError::NoMemory)?;
+        let room = maximum.clamp(LEAST_STACK_ROOM, MOST_STACK_ROOM) / PAGE * PAGE;
+        let grows_to = top.as_u64().saturating_sub(maximum.max(length)).next_multiple_of(PAGE).max(LOWEST);
+        self.edit(cx, |parts, batch, cx| {
+            let span = parts.place(Placement::FixedNoReplace(UserAddress::new(start)), length)?;
+            let contents = Contents::Anonymous;
+            parts.map(Region { start, end: span.end, protection, contents, grows_to: Some(grows_to) }, batch, cx)?;
+            parts.ceiling = top.as_u64().saturating_sub(room + STACK_GAP).max(LOWEST) / PAGE * PAGE;
+            Ok(())
+        })
+    }
+
+    /// Nothing is mapped there any more.
+    pub fn unmap(&self, cx: &mut TaskContext, at: UserAddress, length: u64) -> Result<(), KernelError> {
+        let span = Span::new(at, length)?;
+        self.edit(cx, |parts, batch, cx| {
+            parts.reserve_regions(parts.regions.growth_of_removal(span.range()))?;
+            parts.clear(span, batch, cx);
+            Ok(())
+        })
+    }
+}
+
+fn check(contents: &Contents, length: u64, protection: Protection) -> Result<(), KernelError> {
+    match contents {
+        Contents::Source { source, shared: true, .. } if protection.write && !source.may_write_shared() => {
+            return Err(KernelError::Denied);
+        }
+        _ if protection.write && !contents.is_shared() && !could_ever_be_filled(length) => return Err(KernelError::NoMemory),
+        _ => {}
+    }
+    match contents {
+        Contents::Source { first_page, .. } if first_page.checked_add(length.div_ceil(PAGE)).is_none_or(is_no_page_number) => {
+            Err(KernelError::TooLarge)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Offsets in bytes must fit a signed number.
+const fn is_no_page_number(page: u64) -> bool {
+    page > i64::MAX as u64 / PAGE
+}
+
+impl Parts {
+    /// Puts a region into the list; what is mapped there goes.
+    fn map(&mut self, region: Region, batch: &mut FlushBatch<'_>, cx: &mut TaskContext) -> Result<(), KernelError> {
+        let span = Span { start: region.start, end: region.end };
+        self.check_growth(span.bytes() - self.regions.bytes_in(span.range()))?;
+        self.reserve_regions(1 + self.regions.growth_of_removal(span.range()))?;
+        if !self.regions.is_free(span.range()) {
+            self.clear(span, batch, cx);
+        }
+        self.regions.insert(region);
+        Ok(())
+    }
+
+    /// Takes out all that is in `span`. Places in the list are reserved.
+    pub(super) fn clear(&mut self, span: Span, batch: &mut FlushBatch<'_>, cx: &mut TaskContext) {
+        self.regions.remove(span.range());
+        self.release_pages(span.range(), batch, cx);
+        self.release_tables(span, batch, cx);
+    }
+
+    pub(super) fn release_pages(&mut self, range: Range<u64>, batch: &mut FlushBatch<'_>, cx: &mut TaskContext) {
+        let Ok(()) = self.table.visit::<Infallible>(range, |at, place| {
+            let (page, entry) = place.take();
+            batch.release_page(cx, at, page, entry.has(Flags::PRESENT));
+            Ok(())
+        });
+    }
+
+    /// Nothing is in `span` any more: tables that this made useless go.
+    pub(super) fn release_tables(&mut self, span: Span, batch: &mut FlushBatch<'_>, cx: &mut TaskContext) {
+        let gap = self.regions.gap_around(span.range(), 0..USER_END);
+        let block = bytes_of(2);
+        let holds_a_table = gap.start.next_multiple_of(block) < gap.end / block * block;
+        if holds_a_table {
+            self.table.detach_tables(gap, |table| batch.release_table(cx, table));
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The memory of a program: what is mapped where, page faults, copying in and out, making CPUs forget.
+//!
+//! Invariant: the list of regions and the page table of a space change under one lock, and every CPU that may remember
+//! a right that was taken away has forgotten it before the lock is released and before any frame is given back.
+
+pub mod address;
+pub mod backing;
+mod discard;
+mod fault;
+mod fork;
+mod limits;
+mod map;
+mod placement;
+mod program_break;
+mod protect;
+mod regions;
+mod remap;
+pub mod request;
+mod shootdown;
+mod space;
+mod table;
+mod transfer;
+pub mod user;
+
+pub use crate::thread::{Access, Fault};
+pub use address::UserAddress;
+pub use backing::{Backing, PageSource};
+pub use limits::Limits;
+pub use request::{MapRequest, Placement, Protection, RegionInfo};
+pub use space::{AddressSpace, current_space};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,48 @@
+//! Other rights for what is mapped.
+//!
+//! Invariant: a page that a write must come to the kernel for first stays so, whatever rights its region gets.
+
+use super::address::{Span, UserAddress};
+use super::backing::Contents;
+use super::request::Protection;
+use super::shootdown::FlushBatch;
+use super::space::{AddressSpace, Parts};
+use super::table::{flags, takes_rights};
+use crate::error::KernelError;
+use core::convert::Infallible;
+use machine::paging::Flags;
+use sync::TaskContext;
+
+impl AddressSpace {
+    /// `NoMemory` when a page of it is not mapped; then nothing changes.
+    pub fn protect(&self, cx: &mut TaskContext, at: UserAddress, length: u64, protection: Protection) -> Result<(), KernelError> {
+        let span = Span::new(at, length)?;
+        self.edit(cx, |parts, batch, _| parts.protect(span, protection, batch))
+    }
+}
+
+impl Parts {
+    fn protect(&mut self, span: Span, protection: Protection, batch: &mut FlushBatch<'_>) -> Result<(), KernelError> {
+        if !self.regions.covers(span.range()) {
+            return Err(KernelError::NoMemory);
+        }
+        let refuses = |contents: &Contents| match contents {
+            Contents::Source { source, shared: true, .. } => !source.may_write_shared(),
+            _ => false,
+        };
+        if protection.write && self.regions.in_range(span.range()).iter().any(|region| refuses(&region.contents)) {
+            return Err(KernelError::Denied);
+        }
+        self.reserve_regions(self.regions.growth_of_protection(span.range()))?;
+        self.regions.protect(span.range(), protection);
+        let Ok(()) = self.table.visit::<Infallible>(span.range(), |at, place| {
+            let after = flags(protection, place.entry().has(Flags::WRITABLE));
+            let before = place.set_flags(after);
+            if takes_rights(before, after) {
+                batch.forget(at);
+            }
+            Ok(())
+        });
+        Ok(())
+    }
+}

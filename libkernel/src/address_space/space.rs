@@ -1,0 +1,148 @@
+//! AddressSpace: regions and page table, changed together.
+//!
+//! Invariant: `edit` is the one way to change a space: under its lock, and not ended before every CPU has been told.
+
+use super::backing::Contents;
+use super::limits::Limits;
+use super::placement;
+use super::program_break::Heap;
+use super::regions::{Region, Regions};
+use super::request::RegionInfo;
+use super::shootdown::FlushBatch;
+use super::table::UserTable;
+use super::{Access, Fault, UserAddress};
+use crate::error::KernelError;
+use crate::memory::Translation;
+use crate::thread::{UserMemory, user};
+use crate::wait::Mutex;
+use alloc::string::String;
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::any::Any;
+use sync::{Counter, TaskContext, order};
+
+pub struct AddressSpace {
+    itself: Weak<AddressSpace>,
+    translation: Translation,
+    /// Copies for those who only want to know, made when the lock is released.
+    resident_pages: Counter,
+    mapped_bytes: Counter,
+    parts: Mutex<Parts, order::AddressSpaceParent>,
+}
+
+/// What the lock protects.
+pub(super) struct Parts {
+    pub regions: Regions,
+    pub table: UserTable,
+    pub heap: Heap,
+    /// Mappings that may be anywhere are put below this, if there is room.
+    pub ceiling: u64,
+    pub limits: Limits,
+}
+
+impl Parts {
+    pub fn new() -> Result<Self, KernelError> {
+        Ok(Parts {
+            regions: Regions::new(),
+            table: UserTable::new()?,
+            heap: Heap::none(),
+            ceiling: placement::HIGHEST_CEILING,
+            limits: Limits::default(),
+        })
+    }
+}
+
+impl AddressSpace {
+    pub fn new() -> Result<Arc<AddressSpace>, KernelError> {
+        Ok(AddressSpace::of(Parts::new()?))
+    }
+
+    pub(super) fn of(parts: Parts) -> Arc<AddressSpace> {
+        Arc::new_cyclic(|itself| AddressSpace {
+            itself: Weak::clone(itself),
+            translation: Translation::new(parts.table.root()),
+            resident_pages: Counter::new(parts.table.pages() as u64),
+            mapped_bytes: Counter::new(parts.regions.mapped_bytes()),
+            parts: Mutex::new(parts),
+        })
+    }
+
+    /// Changes the space. When this returns, every CPU knows, and what was taken out has been given back.
+    pub(super) fn edit<R>(
+        &self,
+        cx: &mut TaskContext,
+        change: impl FnOnce(&mut Parts, &mut FlushBatch<'_>, &mut TaskContext) -> R,
+    ) -> R {
+        let mut parts = self.parts.lock(cx);
+        let mut batch = FlushBatch::new(&self.translation);
+        let answer = change(&mut parts, &mut batch, cx);
+        batch.flush(cx);
+        self.resident_pages.set(parts.table.pages() as u64);
+        self.mapped_bytes.set(parts.regions.mapped_bytes());
+        drop(parts);
+        answer
+    }
+
+    /// Makes `address` usable for `access`, or says why not.
+    pub fn fault(&self, cx: &mut TaskContext, address: u64, access: Access) -> Result<(), Fault> {
+        self.edit(cx, |parts, batch, cx| parts.fault(address, access, batch, cx))
+    }
+
+    pub fn resident_pages(&self) -> usize {
+        self.resident_pages.get() as usize
+    }
+
+    pub fn mapped_bytes(&self) -> u64 {
+        self.mapped_bytes.get()
+    }
+
+    /// All mappings, in ascending order.
+    pub fn regions(&self, cx: &mut TaskContext) -> Vec<RegionInfo> {
+        self.edit(cx, |parts, _, _| parts.regions.iter().map(|region| parts.describe(region)).collect())
+    }
+}
+
+impl Parts {
+    fn describe(&self, region: &Region) -> RegionInfo {
+        let (offset, name) = match &region.contents {
+            Contents::Source { source, first_page, .. } => (first_page.saturating_mul(super::address::PAGE), source.name()),
+            Contents::Anonymous if region.grows_to.is_some() => (0, String::from("[stack]")),
+            Contents::Anonymous if self.heap.holds(region) => (0, String::from("[heap]")),
+            Contents::Anonymous => (0, String::new()),
+        };
+        RegionInfo {
+            start: UserAddress::new(region.start),
+            end: UserAddress::new(region.end),
+            protection: region.protection,
+            shared: region.contents.is_shared(),
+            offset,
+            name,
+            grows_down: region.grows_to.is_some(),
+        }
+    }
+}
+
+impl UserMemory for AddressSpace {
+    fn translation(&self) -> &Translation {
+        &self.translation
+    }
+
+    fn fault(&self, cx: &mut TaskContext, address: u64, access: Access) -> Result<(), Fault> {
+        AddressSpace::fault(self, cx, address, access)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl Drop for AddressSpace {
+    fn drop(&mut self) {
+        assert!(self.translation.cpus().is_empty(), "an address space was dropped that a CPU still uses");
+    }
+}
+
+/// The space that this thread's program lives in.
+pub fn current_space(cx: &TaskContext) -> Option<Arc<AddressSpace>> {
+    user::memory(cx)?.as_any().downcast_ref::<AddressSpace>()?.itself.upgrade()
+}

@@ -1,0 +1,9 @@
+//! Address spaces over fake RAM, used as a CPU would use them.
+//!
+//! Invariant: what a program sees equals an oracle with one byte per page, and no frame is lost.
+
+mod faults;
+mod oracle;
+mod program;
+mod sequences;
+mod shortage;

@@ -1,0 +1,107 @@
+//! Each CPU's one timer, shared by those who need to be called at a time.
+//!
+//! Invariant: a CPU's timer is armed for the earliest of its slots, and not at all when all are empty; only the
+//! CPU itself changes its slots, with interrupts off.
+
+use crate::clock;
+use machine::apic::{local, timer};
+use sync::{CpuLocal, IrqContext, IrqOff, MAXIMUM_CPUS, Once};
+
+/// Who may be called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Slot {
+    /// The running thread's time slice ends.
+    Slice = 0,
+    /// The earliest timer of this CPU is due.
+    Timers = 1,
+}
+
+const SLOTS: usize = 2;
+const NEVER: u64 = u64::MAX;
+
+#[derive(Clone, Copy)]
+struct Due {
+    slots: [u64; SLOTS],
+    armed: u64,
+}
+
+impl Due {
+    const NOTHING: Due = Due { slots: [NEVER; SLOTS], armed: NEVER };
+
+    fn earliest(&self) -> u64 {
+        self.slots.iter().copied().fold(NEVER, u64::min)
+    }
+
+    /// Empties the slots that are due at `now`; which were they?
+    fn take_due(&mut self, now: u64) -> [bool; SLOTS] {
+        self.slots.each_mut().map(|slot| {
+            let due = *slot <= now;
+            if due {
+                *slot = NEVER;
+            }
+            due
+        })
+    }
+}
+
+static DUE: CpuLocal<Due> = CpuLocal::new([Due::NOTHING; MAXIMUM_CPUS]);
+static CALLED: [Once<fn(&IrqContext)>; SLOTS] = [const { Once::new() }; SLOTS];
+
+/// Who is called when `slot` is due. Set once, at boot.
+pub fn set_called(slot: Slot, called: fn(&IrqContext)) {
+    assert!(CALLED[slot as usize].set(called).is_ok(), "an alarm slot has two owners");
+}
+
+/// Calls `slot`'s owner on this CPU at `at` (nanoseconds since boot), or never. Replaces what was set before.
+pub fn set(slot: Slot, at: Option<u64>, irq: &mut IrqOff) {
+    DUE.with_mut(irq, |due| {
+        due.slots[slot as usize] = at.unwrap_or(NEVER);
+        rearm(due);
+    });
+}
+
+/// When `slot` is due on this CPU.
+pub fn due(slot: Slot, irq: &IrqOff) -> Option<u64> {
+    let at = DUE.get(irq).slots[slot as usize];
+    (at != NEVER).then_some(at)
+}
+
+fn rearm(due: &mut Due) {
+    let earliest = due.earliest();
+    if earliest == due.armed || !local::is_initialised() {
+        return;
+    }
+    due.armed = earliest;
+    if earliest == NEVER { timer::disarm() } else { timer::arm_at(clock::ticks_at(earliest)) }
+}
+
+/// This CPU's timer went off: calls those that are due.
+pub fn interrupt(context: &IrqContext) {
+    let mut irq = IrqOff::new();
+    let now = clock::now();
+    let due = DUE.with_mut(&mut irq, |due| {
+        due.armed = NEVER;
+        due.take_due(now)
+    });
+    for (called, _) in CALLED.iter().zip(due).filter(|(_, due)| *due) {
+        if let Some(called) = called.get() {
+            called(context);
+        }
+    }
+    DUE.with_mut(&mut irq, rearm);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_timer_is_armed_for_the_earliest_slot() {
+        let mut due = Due::NOTHING;
+        assert_eq!(due.earliest(), NEVER);
+        due.slots = [30, 20];
+        assert_eq!(due.earliest(), 20);
+        assert_eq!(due.take_due(20), [false, true]);
+        assert_eq!(due.earliest(), 30);
+    }
+}

@@ -1,0 +1,95 @@
+//! What the doors of the hardware lead to, as far as this crate answers them.
+//!
+//! Invariant: entered and left with interrupts off; threads change only after the handler's context is gone and the
+//! interrupt controller was told that the handler is done.
+
+use crate::cross_call;
+use crate::sched::preempt;
+use crate::thread::registers::UserRegisters;
+use crate::thread::user::{self, Access, Fault};
+use crate::thread::current;
+use crate::interrupt;
+use alloc::sync::Arc;
+use machine::apic::local;
+use machine::trap::frame::{TrapFrame, fault};
+use machine::trap::vectors;
+use sync::{IrqContext, IrqOff, TaskContext, cpu};
+
+/// An interrupt: runs its handler, then whoever has the best right to this CPU.
+#[allow(unsafe_code)]
+pub fn interrupt(frame: &mut TrapFrame, vector: u8) {
+    let cx = frame.from_user().then(user::left);
+    interrupt::count(vector, &IrqOff::new());
+    {
+        // SAFETY: this is the door: interrupts are off, and the context is gone before anything else happens.
+        let context = unsafe { IrqContext::enter() };
+        dispatch(&context, vector);
+    }
+    local::end_of_interrupt();
+    match cx {
+        Some(mut cx) => user::before_return(&mut cx, UserRegisters::of(frame)),
+        None => preempt::on_interrupt_exit(),
+    }
+}
+
+fn dispatch(context: &IrqContext, vector: u8) {
+    match vector {
+        vectors::TIMER => preempt::timer_interrupt(context),
+        vectors::KNOCK => preempt::knocked(context),
+        vectors::CALL => cross_call::called(context),
+        device => {
+            // A late interrupt of a device that was just released is nobody's.
+            let _owned = vectors::dispatch(context, device);
+        }
+    }
+}
+
+/// A system call, or an exception in ring 3: see `user::serve`.
+pub use crate::thread::user::serve;
+
+/// What kind of access a page fault's error code tells of.
+pub const fn access_of(error_code: u64) -> Access {
+    if error_code & fault::EXECUTE != 0 {
+        Access::Execute
+    } else if error_code & fault::WRITE != 0 {
+        Access::Write
+    } else {
+        Access::Read
+    }
+}
+
+/// A page fault in ring 3: the program's memory settles it, or `refused` says what becomes of the program.
+pub fn page_fault_in_user(
+    frame: &mut TrapFrame,
+    address: u64,
+    refused: impl FnOnce(&mut TaskContext, &mut UserRegisters, u64, Access, Fault),
+) {
+    let access = access_of(frame.error_code);
+    user::serve(frame, |cx, registers| {
+        if let Err(fault) = settle(cx, address, access) {
+            refused(cx, registers, address, access, fault);
+        }
+    });
+}
+
+fn settle(cx: &mut TaskContext, address: u64, access: Access) -> Result<(), Fault> {
+    let memory = user::memory(cx).map(Arc::clone).ok_or(Fault::NotMapped)?;
+    memory.fault(cx, address, access)
+}
+
+/// A page fault in the kernel. True when it was copying from or to a program, which then goes on, or fails with an
+/// error value; false when the kernel is broken.
+pub fn page_fault_in_kernel(frame: &mut TrapFrame, address: u64) -> bool {
+    let may_settle = frame.interrupts_were_on() && machine::cpu::is_user_address(address);
+    if machine::user::is_copying(frame.rip)
+        && may_settle
+        && let Some(mut cx) = current::try_enter() {
+        cpu::enable_interrupts();
+        let settled = settle(&mut cx, address, access_of(frame.error_code));
+        cpu::disable_interrupts();
+        if settled.is_ok() {
+            return true;
+        }
+    }
+    machine::user::fixup(frame)
+}

@@ -1,0 +1,18 @@
+//! Physical frames, the heap, the kernel's own part of the address space.
+//!
+//! Invariant: everything here works with interrupts off and never waits for a thread.
+
+pub mod boot;
+pub mod frames;
+pub mod heap;
+pub mod kernel_map;
+#[cfg(test)]
+pub(crate) mod on_host;
+pub mod page;
+pub mod translation;
+mod zone;
+
+pub use boot::{initialise, release_initial_root};
+pub use frames::{Owner, Statistics, statistics};
+pub use page::Page;
+pub use translation::Translation;

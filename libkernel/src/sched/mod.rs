@@ -1,0 +1,30 @@
+//! Who runs where: one run queue per CPU, one place where a CPU changes threads.
+//!
+//! Invariant: a runnable thread is on exactly one queue, running on exactly one CPU, or in the hands of exactly one
+//! CPU that is about to queue it; and it is queued only after its context is saved.
+
+pub mod affinity;
+mod balance;
+pub mod idle;
+pub mod load;
+mod fair;
+pub(crate) mod place;
+pub mod preempt;
+mod queues;
+mod real_time;
+pub(crate) mod run_queue;
+pub mod spawn;
+pub mod switch;
+
+#[cfg(test)]
+mod host_tests;
+
+pub use affinity::{set_affinity, set_scheduling};
+pub use idle::{initialise_cpu, start_idle};
+pub use load::{load_averages, runnable};
+pub use place::{nudge, wake};
+pub use queues::{CpuStatistics, cpu_statistics};
+pub use spawn::{Spawn, spawn};
+pub use switch::{exit, yield_now};
+
+pub use crate::thread::accounting::{CpuTimes, cpu_times};

@@ -1,0 +1,19 @@
+//! Threads: what they are, their stacks, their registers, the wall to ring 3.
+//!
+//! Invariant: a thread is a counted object, known by reference; which one is current comes from the context token.
+
+pub mod accounting;
+pub mod current;
+pub(crate) mod owned;
+pub mod registers;
+pub(crate) mod remains;
+pub mod scheduling;
+pub mod stack;
+#[allow(clippy::module_inception, reason = "the thread itself is the main subject of the folder")]
+pub mod thread;
+pub mod user;
+
+pub use accounting::Times;
+pub use scheduling::{Policy, Scheduling};
+pub use thread::{Payload, Thread};
+pub use user::{Access, Fault, UserMemory};

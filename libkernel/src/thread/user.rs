@@ -1,0 +1,125 @@
+//! The wall to ring 3: going through it, what waits on the way back, and the memory on the other side.
+//!
+//! Invariant: ring 3 is entered with interrupts off since the last look at "someone wants this CPU" and "someone
+//! wants this thread's attention"; so neither can come between the look and the way out.
+
+use super::registers::{UserRegisters, with_private};
+use super::{accounting, current};
+use crate::memory::{Translation, kernel_map};
+use alloc::sync::Arc;
+use core::any::Any;
+use machine::trap::frame::TrapFrame;
+use sync::{IrqOff, Once, PreemptOff, TaskContext, cpu};
+
+/// What a program tried to do with an address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    Read,
+    Write,
+    Execute,
+}
+
+/// Why it could not be done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// Nothing is mapped there.
+    NotMapped,
+    /// Something is, but not for this kind of access.
+    Protected,
+    /// Mapped beyond the end of what backs it, or that could not be read.
+    NoContents,
+    NoMemory,
+}
+
+/// The memory that a thread's program lives in.
+pub trait UserMemory: Send + Sync {
+    fn translation(&self) -> &Translation;
+    /// Makes `address` usable for `access`, or says why not.
+    fn fault(&self, cx: &mut TaskContext, address: u64, access: Access) -> Result<(), Fault>;
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// What is called on the way back to ring 3 when the thread was asked for its attention.
+pub type ReturnHook = fn(&mut TaskContext, &mut UserRegisters);
+
+static RETURN_HOOK: Once<ReturnHook> = Once::new();
+
+/// Set once, at boot, before there are programs.
+pub fn set_return_hook(hook: ReturnHook) {
+    assert!(RETURN_HOOK.set(hook).is_ok(), "the return hook was set twice");
+}
+
+/// The program's memory; kernel threads have none.
+#[allow(unsafe_code)]
+pub fn memory(cx: &TaskContext) -> Option<&Arc<dyn UserMemory>> {
+    let private = current::of(cx).private.pointer();
+    // SAFETY: only `set_memory` changes the field, which needs the context that this borrows, mutably; the CPUs
+    // that switch from and to the thread only read it.
+    unsafe { (*private).memory.as_ref() }
+}
+
+/// This thread lives in another memory from now on, or in none.
+pub fn set_memory(cx: &mut TaskContext, memory: Option<Arc<dyn UserMemory>>) {
+    let old = with_private(cx, |private, irq| {
+        match &memory {
+            Some(memory) => memory.translation().enter(irq),
+            None => kernel_map::load(),
+        }
+        let old = core::mem::replace(&mut private.memory, memory);
+        if let Some(old) = &old
+            && private.memory.as_ref().is_none_or(|new| !core::ptr::eq(new.translation(), old.translation()))
+        {
+            old.translation().leave(irq);
+        }
+        old
+    });
+    drop(old);
+}
+
+/// Ring 3 was left through a system call, a fault or an exception: does `work`, and settles what waits before the
+/// program may go on. Entered, and left, with interrupts off.
+pub fn serve(frame: &mut TrapFrame, work: impl FnOnce(&mut TaskContext, &mut UserRegisters)) {
+    let mut cx = left();
+    cpu::enable_interrupts();
+    let registers = UserRegisters::of(frame);
+    work(&mut cx, registers);
+    before_return(&mut cx, registers);
+}
+
+/// Ring 3 was left just now: the account changes, and the kernel has a context.
+pub(crate) fn left() -> TaskContext {
+    let cx = current::enter();
+    let irq = IrqOff::new();
+    accounting::enter_kernel(current::of(&cx), &irq);
+    cx
+}
+
+/// Gives the CPU to whoever has a better right to it, calls the hook for whoever wants attention, until nobody
+/// does. Ends with interrupts off: ring 3 must be entered without switching them on again.
+pub fn before_return(cx: &mut TaskContext, registers: &mut UserRegisters) {
+    loop {
+        cpu::disable_interrupts();
+        if cpu::need_reschedule() {
+            cpu::enable_interrupts();
+            // The end of a guard is where threads change.
+            drop(PreemptOff::new());
+        } else if current::of(cx).take_attention() {
+            cpu::enable_interrupts();
+            if let Some(hook) = RETURN_HOOK.get() {
+                hook(cx, registers);
+            }
+        } else {
+            let irq = IrqOff::new();
+            accounting::enter_user(current::of(cx), &irq);
+            return;
+        }
+    }
+}
+
+/// Enters ring 3 for the first time, or with a whole new state. What the caller still owns is never dropped:
+/// it must own nothing by then.
+pub fn enter(cx: &mut TaskContext, registers: &UserRegisters) -> ! {
+    let mut registers = registers.clone();
+    before_return(cx, &mut registers);
+    machine::user::enter_ring3(registers.frame())
+}

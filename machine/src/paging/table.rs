@@ -1,0 +1,177 @@
+//! One address's way through the tables: find its entry, make one, change one.
+//!
+//! Invariant: a table's frame belongs to the one entry that points at it, from the moment the entry is written until
+//! `release` takes it out; whoever changes tables does so under one lock per root, walks by CPUs excepted.
+
+use super::entry::{Entry, Flags};
+use crate::addr::{PhysAddr, VirtAddr};
+use crate::physical;
+use sync::Published;
+
+pub const LEVELS: u32 = 4;
+pub const ENTRIES: usize = 512;
+/// The root's first entry of the kernel half.
+pub const KERNEL_HALF: usize = ENTRIES / 2;
+
+/// Where tables get their frames, and where these go back.
+pub trait FrameSource {
+    /// All bytes of it are 0.
+    fn take(&mut self) -> Option<PhysAddr>;
+    fn give(&mut self, frame: PhysAddr);
+}
+
+/// No frame was left for a table. Tables that were made on the way stay; they are empty.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NoFrames;
+
+/// How many bytes one entry of `level` translates.
+pub const fn bytes_of(level: u32) -> u64 {
+    1 << (12 + 9 * (level - 1))
+}
+
+/// The place of an entry, in a table that stays while this is used.
+#[derive(Clone, Copy)]
+pub struct Slot(&'static Published<u64>);
+
+impl Slot {
+    pub(super) fn of(table: PhysAddr, index: usize) -> Self {
+        assert!(index < ENTRIES && table.is_aligned(4096), "no such place in a page table");
+        let place = physical::pointer(table + 8 * index as u64).cast::<Published<u64>>();
+        // SAFETY: an aligned word inside the window, in a frame that is a page table: it is read and written as an
+        // atomic only, by this type and by CPUs. `Published` is transparent.
+        Slot(unsafe { &*place })
+    }
+
+    pub fn load(self) -> Entry {
+        Entry::from_bits(self.0.load())
+    }
+
+    pub fn store(self, entry: Entry) {
+        self.0.store(entry.bits());
+    }
+
+    /// Returns the entry before, with all that CPUs have noted in it.
+    pub fn swap(self, entry: Entry) -> Entry {
+        Entry::from_bits(self.0.swap(entry.bits()))
+    }
+
+    /// Takes flags away, leaves what CPUs note in the meantime. Returns the entry before.
+    pub fn remove_flags(self, flags: Flags) -> Entry {
+        Entry::from_bits(self.0.fetch_and(!flags.bits()))
+    }
+
+    pub fn add_flags(self, flags: Flags) -> Entry {
+        Entry::from_bits(self.0.fetch_or(flags.bits()))
+    }
+
+    /// Replaces the entry by what `by` makes of it, nothing that a CPU notes being lost. Returns the entry before.
+    pub fn update(self, by: impl Fn(Entry) -> Entry) -> Entry {
+        let mut before = self.0.load();
+        loop {
+            match self.0.compare_exchange(before, by(Entry::from_bits(before)).bits()) {
+                Ok(before) => return Entry::from_bits(before),
+                Err(actual) => before = actual,
+            }
+        }
+    }
+
+    /// The table that a used entry above level 1 points at, unless it is a large page.
+    pub(super) fn table(self) -> Option<PhysAddr> {
+        let entry = self.load();
+        (!entry.is_empty() && !entry.has(Flags::LARGE)).then(|| entry.address())
+    }
+}
+
+/// A root whose kernel half is the one of `kernel_root`, and whose user half is empty.
+pub fn new_root(kernel_root: PhysAddr, source: &mut dyn FrameSource) -> Result<PhysAddr, NoFrames> {
+    let root = source.take().ok_or(NoFrames)?;
+    for index in KERNEL_HALF..ENTRIES {
+        Slot::of(root, index).store(Slot::of(kernel_root, index).load());
+    }
+    Ok(root)
+}
+
+/// The place of the 4 KiB entry of `at`; `None` where there is no table for it, or a large page.
+pub fn slot(root: PhysAddr, at: VirtAddr) -> Option<Slot> {
+    let mut table = root;
+    for level in (2..=LEVELS).rev() {
+        table = Slot::of(table, at.index(level)).table()?;
+    }
+    Some(Slot::of(table, at.index(1)))
+}
+
+/// The place of the entry of `at` in the table of `level`, tables being made on the way down to it.
+pub fn make_slot(root: PhysAddr, at: VirtAddr, level: u32, source: &mut dyn FrameSource) -> Result<Slot, NoFrames> {
+    let mut table = root;
+    for above in (level + 1..=LEVELS).rev() {
+        let slot = Slot::of(table, at.index(above));
+        table = match slot.table() {
+            Some(table) => table,
+            None => make_table(slot, at, source)?,
+        };
+    }
+    Ok(Slot::of(table, at.index(level)))
+}
+
+fn make_table(slot: Slot, at: VirtAddr, source: &mut dyn FrameSource) -> Result<PhysAddr, NoFrames> {
+    assert!(slot.load().is_empty(), "a large page is mapped at {at:?} where a table is wanted");
+    let table = source.take().ok_or(NoFrames)?;
+    let user = if is_user(at) { Flags::USER } else { Flags::empty() };
+    // The pages say what is allowed; tables allow everything.
+    slot.store(Entry::new(table, Flags::PRESENT | Flags::WRITABLE | user));
+    Ok(table)
+}
+
+fn is_user(at: VirtAddr) -> bool {
+    at.index(LEVELS) < KERNEL_HALF
+}
+
+/// Maps one 4 KiB page where none is.
+pub fn map(root: PhysAddr, at: VirtAddr, to: PhysAddr, flags: Flags, source: &mut dyn FrameSource) -> Result<(), NoFrames> {
+    let before = replace(root, at, Entry::new(to, flags), source)?;
+    assert!(before.is_empty(), "{at:?} was mapped already");
+    Ok(())
+}
+
+/// Writes the entry of a 4 KiB page; returns the one before.
+pub fn replace(root: PhysAddr, at: VirtAddr, entry: Entry, source: &mut dyn FrameSource) -> Result<Entry, NoFrames> {
+    Ok(make_slot(root, at, 1, source)?.swap(entry))
+}
+
+/// Takes the entry of a 4 KiB page out. CPUs may remember it until they are told.
+pub fn unmap(root: PhysAddr, at: VirtAddr) -> Option<Entry> {
+    let before = slot(root, at)?.swap(Entry::EMPTY);
+    (!before.is_empty()).then_some(before)
+}
+
+/// Changes the entry of a 4 KiB page, if one is in use; returns the one before.
+pub fn change(root: PhysAddr, at: VirtAddr, by: impl Fn(Entry) -> Entry) -> Option<Entry> {
+    let slot = slot(root, at)?;
+    let before = slot.update(|entry| if entry.is_empty() { entry } else { by(entry) });
+    (!before.is_empty()).then_some(before)
+}
+
+/// The entry that `at` is translated by. Of a large page it is the part for this 4 KiB.
+pub fn lookup(root: PhysAddr, at: VirtAddr) -> Option<Entry> {
+    let mut table = root;
+    for level in (1..=LEVELS).rev() {
+        let entry = Slot::of(table, at.index(level)).load();
+        if entry.is_empty() {
+            return None;
+        }
+        if level == 1 {
+            return Some(entry);
+        }
+        if entry.has(Flags::LARGE) {
+            let inside = at.page_start().as_u64() & (bytes_of(level) - 1);
+            let start = entry.address().align_down(bytes_of(level));
+            return Some(Entry::new(start + inside, entry.flags() - Flags::LARGE));
+        }
+        table = entry.address();
+    }
+    None
+}
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;

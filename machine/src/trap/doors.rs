@@ -1,0 +1,110 @@
+//! The first Rust lines behind the doors: who is called, and with what a frame goes back.
+//!
+//! Invariant: a page fault's address is read before anything else can fault; a frame goes to user mode only when it
+//! is fit for it.
+
+use super::frame::{SYSCALL, TrapFrame, exception};
+use super::legacy_pic::VECTORS as LEGACY;
+use super::upcalls;
+use crate::apic::local::{self, ERROR, SPURIOUS};
+use crate::cpu::gdt::{KERNEL_CODE, SYSRET_BASE};
+use crate::{msr, probe};
+use core::arch::asm;
+
+#[cfg(target_os = "none")]
+core::arch::global_asm!(
+    include_str!("entry.s"),
+    KERNEL_STACK_TOP = const crate::cpu::block::KERNEL_STACK_TOP,
+    USER_STACK_SCRATCH = const crate::cpu::block::USER_STACK_SCRATCH,
+    USER_CODE = const crate::cpu::gdt::USER_CODE,
+    USER_DATA = const crate::cpu::gdt::USER_DATA,
+);
+
+#[cfg(target_os = "none")]
+unsafe extern "C" {
+    fn machine_syscall_door();
+}
+
+/// Everything that could disturb the kernel's first instructions: trap, interrupts, direction, nested task,
+/// alignment check (which is SMAP's switch), I/O privilege.
+const FLAGS_CLEARED_BY_SYSCALL: u64 = 0x4_7700 | 1 << 16;
+
+/// Points `syscall` of this CPU at its door.
+///
+/// # Safety
+/// GS is this CPU's block, its kernel stack is set before it goes to user mode, and its GDT is loaded.
+pub(crate) unsafe fn prepare_syscalls() {
+    #[cfg(target_os = "none")]
+    // SAFETY: every x86-64 CPU has these registers; the selectors are those of `cpu::gdt`.
+    unsafe {
+        msr::write(msr::STAR, u64::from(SYSRET_BASE) << 48 | u64::from(KERNEL_CODE) << 32);
+        msr::write(msr::LSTAR, machine_syscall_door as *const () as u64);
+        msr::write(msr::CSTAR, 0);
+        msr::write(msr::SYSCALL_MASK, FLAGS_CLEARED_BY_SYSCALL);
+    }
+    #[cfg(not(target_os = "none"))]
+    let _ = (msr::STAR, SYSRET_BASE, KERNEL_CODE, FLAGS_CLEARED_BY_SYSCALL);
+}
+
+fn fault_address() -> u64 {
+    let address;
+    // SAFETY: reads a register.
+    unsafe { asm!("mov {}, cr2", out(reg) address, options(nomem, nostack, preserves_flags)) };
+    address
+}
+
+/// An ordinary exception or interrupt.
+#[unsafe(no_mangle)]
+extern "C" fn machine_trap(frame: &mut TrapFrame) {
+    let upcalls = upcalls::get();
+    match frame.vector {
+        exception::PAGE_FAULT => {
+            let address = fault_address();
+            if let Some(landing) = probe::landing(frame.rip) {
+                frame.rip = landing;
+                return;
+            }
+            (upcalls.page_fault)(frame, address);
+        }
+        0..32 => (upcalls.exception)(frame),
+        vector if vector == u64::from(SPURIOUS) || LEGACY.contains(&vector) => {}
+        vector if vector == u64::from(ERROR) => local::note_error(),
+        vector => (upcalls.interrupt)(frame, vector as u8),
+    }
+    if frame.from_user() {
+        make_fit_for_user_mode(frame);
+    }
+}
+
+/// NMI, double fault, machine check: on their own stacks, whatever this CPU was doing.
+#[unsafe(no_mangle)]
+extern "C" fn machine_paranoid_trap(frame: &mut TrapFrame) {
+    let upcalls = upcalls::get();
+    match frame.vector {
+        exception::NMI => (upcalls.nmi)(frame),
+        exception::DOUBLE_FAULT => (upcalls.double_fault)(frame, fault_address()),
+        _ => (upcalls.machine_check)(frame),
+    }
+}
+
+/// `syscall`. True when `sysretq` may be used to go back.
+#[unsafe(no_mangle)]
+extern "C" fn machine_syscall(frame: &mut TrapFrame) -> bool {
+    (upcalls::get().syscall)(frame);
+    make_fit_for_user_mode(frame);
+    frame.may_use_sysret()
+}
+
+/// A frame that the CPU could not go to user mode with becomes the protection fault that it would be on the other
+/// side, until the upcall has made something better of it (or has ended the thread).
+pub(crate) fn make_fit_for_user_mode(frame: &mut TrapFrame) {
+    frame.make_user();
+    while !frame.is_fit_for_user_mode() {
+        frame.vector = exception::PROTECTION;
+        frame.error_code = 0;
+        (upcalls::get().exception)(frame);
+        frame.make_user();
+    }
+}
+
+const _: () = assert!(SYSCALL == 0x100, "`entry.s` pushes this number");

@@ -1,0 +1,219 @@
+//! epoll: a set of files, and which of them are ready.
+//!
+//! Invariant: the set holds no file open: one that is closed everywhere leaves it by itself.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::any::Any;
+
+use abi::Errno;
+use abi::constant::{EPOLLERR, EPOLLET, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLONESHOT, EPOLLWAKEUP};
+use abi::poll::EpollEvent;
+use libkernel::wait::WaitQueue;
+use sync::{IrqOff, SpinLock, TaskContext, order};
+
+use super::event::anonymous_attributes;
+use super::file::{File, Queues};
+use super::open_file::OpenFile;
+use super::readiness::Readiness;
+use super::watch;
+use crate::error::errno;
+use crate::fs::Attributes;
+use libkernel::error::KernelError;
+
+/// Bits that say how, not what for.
+const MANNER: u32 = EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP;
+
+/// A descriptor and the opening that it meant when it was added.
+type Key = (i32, usize);
+
+#[derive(Clone)]
+struct Interest {
+    open: Weak<OpenFile>,
+    events: u32,
+    data: u64,
+    /// Edge-triggered: what was reported last, and the file's count of events then.
+    reported: (u16, u64),
+    is_spent: bool,
+}
+
+/// A set of watched files.
+pub struct EventSet {
+    interests: SpinLock<BTreeMap<Key, Interest>, order::Poll>,
+    changed: WaitQueue,
+}
+
+fn key(fd: i32, open: &Arc<OpenFile>) -> Key {
+    (fd, Arc::as_ptr(open).addr())
+}
+
+impl Default for EventSet {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl EventSet {
+    /// A set that watches nothing.
+    pub fn new() -> Self {
+        Self { interests: SpinLock::new(BTreeMap::new()), changed: WaitQueue::new() }
+    }
+
+    /// Adds a file.
+    pub fn add(&self, cx: &TaskContext, fd: i32, open: &Arc<OpenFile>, event: EpollEvent) -> Result<(), Errno> {
+        let mut interests = self.interests.lock(cx);
+        interests.retain(|_, interest| interest.open.strong_count() > 0);
+        if interests.contains_key(&key(fd, open)) {
+            return Err(Errno::EEXIST);
+        }
+        interests.insert(key(fd, open), Interest::new(open, event));
+        drop(interests);
+        self.wake();
+        Ok(())
+    }
+
+    /// Watches a file for something else.
+    pub fn modify(&self, cx: &TaskContext, fd: i32, open: &Arc<OpenFile>, event: EpollEvent) -> Result<(), Errno> {
+        let mut interests = self.interests.lock(cx);
+        let interest = interests.get_mut(&key(fd, open)).ok_or(Errno::ENOENT)?;
+        let before = core::mem::replace(interest, Interest::new(open, event));
+        drop(interests);
+        drop(before);
+        self.wake();
+        Ok(())
+    }
+
+    /// Watches a file no longer.
+    pub fn remove(&self, cx: &TaskContext, fd: i32, open: &Arc<OpenFile>) -> Result<(), Errno> {
+        let gone = self.interests.lock(cx).remove(&key(fd, open));
+        gone.map(|_| ()).ok_or(Errno::ENOENT)
+    }
+
+    fn wake(&self) {
+        self.changed.wake_all(&IrqOff::new());
+    }
+
+    fn snapshot(&self, cx: &TaskContext) -> Vec<(Key, Arc<OpenFile>, Interest)> {
+        let interests = self.interests.lock(cx);
+        let living = interests.iter().filter(|(_, interest)| !interest.is_spent);
+        living.filter_map(|(&key, interest)| Some((key, interest.open.upgrade()?, interest.clone()))).collect()
+    }
+
+    /// The events that are there now, at most `most`; taken, so that edges and one-shots are not told twice.
+    fn take_ready(&self, cx: &mut TaskContext, most: usize) -> Vec<EpollEvent> {
+        let mut events = Vec::new();
+        for (key, open, interest) in self.snapshot(cx) {
+            if events.len() == most {
+                break;
+            }
+            let (ready, count) = look(cx, &open, &interest);
+            let told = interest.tells(ready, count);
+            self.note(cx, key, ready, count, told != 0);
+            if told != 0 {
+                events.push(EpollEvent { events: u32::from(told), data: interest.data });
+            }
+        }
+        events
+    }
+
+    fn note(&self, cx: &TaskContext, key: Key, ready: u16, count: u64, was_told: bool) {
+        if let Some(interest) = self.interests.lock(cx).get_mut(&key) {
+            interest.reported = (ready, count);
+            interest.is_spent |= was_told && interest.events & EPOLLONESHOT != 0;
+        }
+    }
+
+    /// Waits until there are events; none when the time is over.
+    pub fn wait(self_open: &Arc<OpenFile>, cx: &mut TaskContext, most: usize, deadline: Option<u64>) -> Result<Vec<EpollEvent>, Errno> {
+        let set = self_open.file().as_any().downcast_ref::<Self>().ok_or(Errno::EINVAL)?;
+        let look = |cx: &mut TaskContext| {
+            let events = set.take_ready(cx, most);
+            (!events.is_empty()).then_some(events)
+        };
+        match watch::wait(cx, core::slice::from_ref(self_open), deadline, look) {
+            Ok(events) => Ok(events),
+            Err(KernelError::TimedOut) => Ok(Vec::new()),
+            Err(error) => Err(errno(error)),
+        }
+    }
+}
+
+/// What of the interest is ready now, and the file's count of events.
+fn look(cx: &mut TaskContext, open: &Arc<OpenFile>, interest: &Interest) -> (u16, u64) {
+    let count = open.file().events();
+    let wanted = u16::try_from(interest.events & 0xffff).unwrap_or(0);
+    (open.file().readiness(cx).answer(wanted), count)
+}
+
+impl Interest {
+    fn new(open: &Arc<OpenFile>, event: EpollEvent) -> Self {
+        let events = (event.events & (MANNER | 0xffff)) | EPOLLERR | EPOLLHUP;
+        Self { open: Arc::downgrade(open), events, data: event.data, reported: (0, u64::MAX), is_spent: false }
+    }
+
+    /// What is told: level-triggered all that is ready; edge-triggered only after something happened since the last time.
+    fn tells(&self, ready: u16, count: u64) -> u16 {
+        let is_edge = self.events & EPOLLET != 0;
+        let happened = ready & !self.reported.0 != 0 || count != self.reported.1;
+        if is_edge && !happened { 0 } else { ready }
+    }
+}
+
+impl File for EventSet {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn attributes(&self, _cx: &mut TaskContext) -> Result<Attributes, Errno> {
+        Ok(anonymous_attributes())
+    }
+
+    fn readiness(&self, cx: &mut TaskContext) -> Readiness {
+        for (_, open, interest) in self.snapshot(cx) {
+            let (ready, count) = look(cx, &open, &interest);
+            if interest.tells(ready, count) != 0 {
+                return Readiness::READ;
+            }
+        }
+        Readiness::empty()
+    }
+
+    fn queues(&self) -> Queues<'_> {
+        Queues::from_iter([&self.changed])
+    }
+
+    fn members(&self, cx: &mut TaskContext) -> Vec<Arc<OpenFile>> {
+        self.snapshot(cx).into_iter().map(|(_, open, _)| open).collect()
+    }
+
+    fn label(&self) -> Option<String> {
+        Some(String::from("anon_inode:[eventpoll]"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credentials::Credentials;
+    use crate::file::event::EventCounter;
+    use abi::constant::EPOLLIN;
+
+    fn interest(events: u32) -> Interest {
+        let file = Arc::new(EventCounter::new(0, false));
+        let open = OpenFile::new(file, 0, None, Arc::new(Credentials::root()));
+        Interest::new(&open, EpollEvent { events, data: 0 })
+    }
+
+    #[test]
+    fn a_level_is_told_again_and_an_edge_only_after_a_new_event() {
+        let level = Interest { reported: (1, 5), ..interest(EPOLLIN) };
+        assert_eq!(level.tells(1, 5), 1);
+        let edge = Interest { reported: (1, 5), ..interest(EPOLLIN | EPOLLET) };
+        assert_eq!(edge.tells(1, 5), 0);
+        assert_eq!(edge.tells(1, 6), 1);
+        let was_not_ready = Interest { reported: (0, 5), ..edge };
+        assert_eq!(was_not_ready.tells(1, 5), 1);
+    }
+}

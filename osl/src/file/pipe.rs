@@ -1,0 +1,283 @@
+//! Pipes.
+//!
+//! Invariant: bytes leave in the order they came; a write of at most `ATOMIC` bytes goes in whole or waits.
+
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::any::Any;
+
+use abi::Errno;
+use arrayvec::ArrayVec;
+use libkernel::address_space::{UserAddress, user};
+use libkernel::clock;
+use libkernel::wait::WaitQueue;
+use sync::{IrqOff, Published, SpinLock, TaskContext, order};
+
+use super::file::{File, Manner, Queues, written};
+use super::readiness::Readiness;
+use crate::error::{errno, restarting};
+use crate::fs::Attributes;
+use crate::fs::buffer::{self, Sink, Source};
+use crate::fs::node::{Identity, Kind, Node, Place, Written};
+
+/// How much a pipe holds before a writer waits.
+pub const CAPACITY: usize = 65536;
+/// Writes up to this size are never mixed with others (`PIPE_BUF`).
+pub const ATOMIC: usize = 4096;
+
+/// The number that pipes are told apart by.
+static NEXT_NUMBER: Published<u64> = Published::<u64>::new(1);
+/// The file system number that pipes show.
+const PIPE_DEVICE: u64 = 13;
+
+struct State {
+    bytes: VecDeque<u8>,
+    readers: usize,
+    writers: usize,
+    /// How often each side was opened: a FIFO's opener waits for the other side to come, even if it leaves again.
+    readers_seen: u64,
+    writers_seen: u64,
+}
+
+/// Bytes on their way from writers to readers.
+pub struct Pipe {
+    number: u64,
+    made: u64,
+    state: SpinLock<State, order::Pipe>,
+    /// How often bytes went in or out.
+    events: Published<u64>,
+    readable: WaitQueue,
+    writable: WaitQueue,
+}
+
+impl Pipe {
+    /// A pipe with no ends yet.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            number: NEXT_NUMBER.fetch_add(1),
+            made: clock::wall_clock(),
+            state: SpinLock::new(State { bytes: VecDeque::new(), readers: 0, writers: 0, readers_seen: 0, writers_seen: 0 }),
+            events: Published::<u64>::new(0),
+            readable: WaitQueue::new(),
+            writable: WaitQueue::new(),
+        })
+    }
+
+    /// One more end of this pipe.
+    pub fn end(self: &Arc<Self>, cx: &TaskContext, reads: bool, writes: bool, node: Option<Arc<dyn Node>>) -> PipeEnd {
+        let mut state = self.state.lock(cx);
+        state.readers += usize::from(reads);
+        state.writers += usize::from(writes);
+        state.readers_seen += u64::from(reads);
+        state.writers_seen += u64::from(writes);
+        drop(state);
+        self.wake_all();
+        PipeEnd { pipe: self.clone(), reads, writes, node }
+    }
+
+    /// How many times each side was opened, and how many ends each has: readers, writers.
+    pub fn sides(&self, cx: &TaskContext) -> ((u64, usize), (u64, usize)) {
+        let state = self.state.lock(cx);
+        ((state.readers_seen, state.readers), (state.writers_seen, state.writers))
+    }
+
+    /// Woken when a side is opened.
+    pub fn arrivals(&self) -> &WaitQueue {
+        &self.readable
+    }
+
+    fn wake_all(&self) {
+        self.events.fetch_add(1);
+        let off = IrqOff::new();
+        self.readable.wake_all(&off);
+        self.writable.wake_all(&off);
+    }
+
+    /// Takes up to `into.len()` bytes: how many, or `None` when there are none yet.
+    fn take(&self, cx: &TaskContext, into: &mut [u8]) -> Option<usize> {
+        let mut state = self.state.lock(cx);
+        if state.bytes.is_empty() {
+            return if state.writers == 0 { Some(0) } else { None };
+        }
+        let count = into.len().min(state.bytes.len());
+        for (place, byte) in into.iter_mut().zip(state.bytes.drain(..count)) {
+            *place = byte;
+        }
+        Some(count)
+    }
+
+    /// Puts bytes in: how many, or `None` when there is no room yet. All or nothing when `whole`.
+    fn put(&self, cx: &TaskContext, bytes: &[u8], whole: bool) -> Option<Result<usize, Errno>> {
+        let mut state = self.state.lock(cx);
+        if state.readers == 0 {
+            return Some(Err(Errno::EPIPE));
+        }
+        let room = CAPACITY.saturating_sub(state.bytes.len());
+        if room == 0 || (whole && room < bytes.len()) {
+            return None;
+        }
+        let count = room.min(bytes.len());
+        if state.bytes.try_reserve(count).is_err() {
+            return Some(Err(Errno::ENOMEM));
+        }
+        state.bytes.extend(bytes.iter().take(count));
+        Some(Ok(count))
+    }
+
+    fn read(&self, cx: &mut TaskContext, manner: Manner, into: &mut dyn Sink) -> Result<usize, Errno> {
+        let mut bytes = buffer::chunk(into.remaining())?;
+        let mut done = 0;
+        while into.remaining() > 0 {
+            let wanted = into.remaining().min(bytes.len());
+            let Some(piece) = bytes.get_mut(..wanted) else { break };
+            let count = match self.take(cx, piece) {
+                Some(count) => count,
+                None if done > 0 => break,
+                None if manner.nonblocking => return Err(Errno::EAGAIN),
+                None => self.readable.wait_until_or_interrupted(cx, |cx| self.take(cx, piece)).map_err(restarting)?,
+            };
+            if count == 0 {
+                break;
+            }
+            self.events.fetch_add(1);
+            self.writable.wake_all(cx);
+            if let Err(error) = into.put(cx, bytes.get(..count).unwrap_or(&[])) {
+                return buffer::partial(done, error);
+            }
+            done += count;
+        }
+        Ok(done)
+    }
+
+    fn write(&self, cx: &mut TaskContext, manner: Manner, from: &mut dyn Source) -> Result<usize, Errno> {
+        let total = from.remaining();
+        let whole = total <= ATOMIC;
+        let mut bytes = buffer::chunk(total)?;
+        let mut done = 0;
+        while done < total {
+            let length = (total - done).min(bytes.len());
+            let Some(piece) = bytes.get_mut(..length) else { break };
+            if let Err(error) = from.take(cx, piece) {
+                return buffer::partial(done, error);
+            }
+            match self.write_piece(cx, manner, piece, whole) {
+                (count, None) => done += count,
+                (count, Some(error)) => return buffer::partial(done + count, error),
+            }
+        }
+        Ok(done)
+    }
+
+    /// Writes a piece that is in kernel memory already: how much went in, and why not all.
+    fn write_piece(&self, cx: &mut TaskContext, manner: Manner, piece: &[u8], whole: bool) -> (usize, Option<Errno>) {
+        let mut done = 0;
+        while let Some(rest) = piece.get(done..).filter(|rest| !rest.is_empty()) {
+            let put = match self.put(cx, rest, whole) {
+                Some(put) => put,
+                None if manner.nonblocking => Err(Errno::EAGAIN),
+                None => match self.writable.wait_until_or_interrupted(cx, |cx| self.put(cx, rest, whole)) {
+                    Ok(put) => put,
+                    Err(error) => Err(restarting(error)),
+                },
+            };
+            match put {
+                Ok(count) => {
+                    done += count;
+                    self.events.fetch_add(1);
+                    self.readable.wake_all(cx);
+                }
+                Err(error) => return (done, Some(error)),
+            }
+        }
+        (done, None)
+    }
+}
+
+/// An open end of a pipe; a FIFO may be opened for both.
+pub struct PipeEnd {
+    pipe: Arc<Pipe>,
+    reads: bool,
+    writes: bool,
+    node: Option<Arc<dyn Node>>,
+}
+
+impl File for PipeEnd {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn attributes(&self, cx: &mut TaskContext) -> Result<Attributes, Errno> {
+        if let Some(node) = &self.node {
+            return node.attributes(cx);
+        }
+        let identity = Identity { file_system: PIPE_DEVICE, number: self.pipe.number };
+        Ok(Attributes::plain(identity, Kind::Fifo, 0o600, self.pipe.made))
+    }
+
+    fn node(&self) -> Option<&Arc<dyn Node>> {
+        self.node.as_ref()
+    }
+
+    fn read(&self, cx: &mut TaskContext, _at: u64, manner: Manner, into: &mut dyn Sink) -> Result<usize, Errno> {
+        self.pipe.read(cx, manner, into)
+    }
+
+    fn write(&self, cx: &mut TaskContext, _place: Place, manner: Manner, from: &mut dyn Source) -> Result<Written, Errno> {
+        Ok(written(self.pipe.write(cx, manner, from)?))
+    }
+
+    fn readiness(&self, cx: &mut TaskContext) -> Readiness {
+        let state = self.pipe.state.lock(cx);
+        let mut ready = Readiness::empty();
+        if self.reads {
+            ready.set(Readiness::READ, !state.bytes.is_empty());
+            ready.set(Readiness::HANG_UP, state.writers == 0 && state.writers_seen > 0);
+        }
+        if self.writes {
+            ready.set(Readiness::WRITE, CAPACITY - state.bytes.len() >= ATOMIC);
+            ready.set(Readiness::ERROR, state.readers == 0);
+        }
+        ready
+    }
+
+    fn queues(&self) -> Queues<'_> {
+        let mut queues = ArrayVec::new();
+        if self.reads {
+            queues.push(&self.pipe.readable);
+        }
+        if self.writes {
+            queues.push(&self.pipe.writable);
+        }
+        queues
+    }
+
+    fn events(&self) -> u64 {
+        self.pipe.events.load()
+    }
+
+    fn control(&self, cx: &mut TaskContext, request: u32, argument: UserAddress) -> Result<u64, Errno> {
+        if request != abi::terminal::request::FIONREAD {
+            return Err(Errno::ENOTTY);
+        }
+        let waiting = self.pipe.state.lock(cx).bytes.len();
+        let waiting = i32::try_from(waiting).unwrap_or(i32::MAX);
+        user::copy_out_value(cx, argument, &waiting).map_err(errno)?;
+        Ok(0)
+    }
+
+    fn label(&self) -> Option<String> {
+        self.node.is_none().then(|| format!("pipe:[{}]", self.pipe.number))
+    }
+}
+
+impl Drop for PipeEnd {
+    fn drop(&mut self) {
+        let mut state = self.pipe.state.lock_without_context();
+        state.readers -= usize::from(self.reads);
+        state.writers -= usize::from(self.writes);
+        drop(state);
+        self.pipe.wake_all();
+    }
+}

@@ -1,0 +1,319 @@
+//! One file in memory.
+//!
+//! Invariant: `links` is the number of names that lead to the file (for a directory: two, and one for each directory in it).
+
+use alloc::string::String;
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::any::Any;
+use core::ops::Range;
+
+use abi::Errno;
+use abi::file::{Statfs, mode};
+use libkernel::address_space::PageSource;
+use libkernel::clock;
+use libkernel::error::KernelError;
+use libkernel::memory::frames::Page;
+use libkernel::wait::Mutex;
+use sync::{SpinLock, TaskContext, order};
+
+use super::super::attributes::{Attributes, Change};
+use super::super::buffer::{Sink, Source};
+use super::super::node::{Entry, Identity, Kind, New, Node, Place, Taken, Written};
+use super::content::{Content, PAGE};
+use super::directory::{FIRST_POSITION, Names};
+use super::entries;
+use super::volume::Tmpfs;
+
+struct Facts {
+    attributes: Attributes,
+    /// The directory that a directory stands in; for the root, itself.
+    parent: Weak<TmpNode>,
+}
+
+enum Body {
+    Regular {
+        content: Content,
+        /// One writer at a time; above address spaces in the lock order, because a write copies from the program.
+        writing: Mutex<(), order::Node>,
+    },
+    Directory(SpinLock<Names, order::Directory>),
+    Link(Vec<u8>),
+    Special,
+}
+
+pub(super) struct TmpNode {
+    pub(super) volume: Arc<Tmpfs>,
+    pub(super) identity: Identity,
+    pub(super) kind: Kind,
+    /// Itself, to hand to children and listings.
+    pub(super) me: Weak<TmpNode>,
+    facts: SpinLock<Facts, order::FileFacts>,
+    body: Body,
+}
+
+impl TmpNode {
+    pub(super) fn create(volume: &Arc<Tmpfs>, parent: Option<&Arc<Self>>, new: New<'_>) -> Arc<Self> {
+        let identity = Identity { file_system: volume.device, number: volume.take_number() };
+        let mut attributes = Attributes::plain(identity, new.kind, new.mode & mode::PERMISSIONS, clock::wall_clock());
+        attributes.user = new.user;
+        attributes.group = new.group;
+        attributes.special = new.device;
+        attributes.links = if new.kind == Kind::Directory { 2 } else { 1 };
+        attributes.size = new.target.len() as u64;
+        let body = match new.kind {
+            Kind::Regular => Body::Regular { content: Content::new(volume.clone()), writing: Mutex::new(()) },
+            Kind::Directory => Body::Directory(SpinLock::new(Names::new())),
+            Kind::Link => Body::Link(new.target.to_vec()),
+            _ => Body::Special,
+        };
+        Arc::new_cyclic(|me| {
+            let parent = parent.map_or_else(|| me.clone(), Arc::downgrade);
+            Self {
+                volume: volume.clone(),
+                identity,
+                kind: new.kind,
+                me: me.clone(),
+                facts: SpinLock::new(Facts { attributes, parent }),
+                body,
+            }
+        })
+    }
+
+    pub(super) fn names(&self) -> Result<&SpinLock<Names, order::Directory>, Errno> {
+        if let Body::Directory(names) = &self.body { Ok(names) } else { Err(Errno::ENOTDIR) }
+    }
+
+    fn content(&self) -> Result<&Content, Errno> {
+        match &self.body {
+            Body::Regular { content, .. } => Ok(content),
+            Body::Directory(_) => Err(Errno::EISDIR),
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
+    /// Content (of a file or of a directory) was changed just now.
+    pub(super) fn touch(&self, cx: &TaskContext) {
+        let now = clock::wall_clock();
+        let mut facts = self.facts.lock(cx);
+        facts.attributes.modified = now;
+        facts.attributes.changed = now;
+    }
+
+    pub(super) fn add_links(&self, cx: &TaskContext, added: i64) {
+        let mut facts = self.facts.lock(cx);
+        facts.attributes.links = facts.attributes.links.saturating_add_signed(added);
+        facts.attributes.changed = clock::wall_clock();
+    }
+
+    /// Reading counts when nothing was read since the last change, or for a day (Linux's `relatime`).
+    fn note_read(&self, cx: &TaskContext) {
+        const DAY: u64 = 86_400_000_000_000;
+        let now = clock::wall_clock();
+        let mut facts = self.facts.lock(cx);
+        let seen = facts.attributes.accessed;
+        if seen <= facts.attributes.modified || seen <= facts.attributes.changed || seen.saturating_add(DAY) <= now {
+            facts.attributes.accessed = now;
+        }
+    }
+
+    /// Another file of this file system, as what it is.
+    fn own<'a>(&self, other: &'a Arc<dyn Node>) -> Result<&'a Self, Errno> {
+        let node = other.as_any().downcast_ref::<Self>().ok_or(Errno::EXDEV)?;
+        if node.identity.file_system == self.identity.file_system { Ok(node) } else { Err(Errno::EXDEV) }
+    }
+
+    /// The directory stands in `parent` from now on.
+    pub(super) fn set_parent(&self, cx: &TaskContext, parent: Weak<Self>) {
+        let before = core::mem::replace(&mut self.facts.lock(cx).parent, parent);
+        drop(before);
+    }
+
+    /// How many names lead here.
+    pub(super) fn links(&self, cx: &TaskContext) -> u64 {
+        self.facts.lock(cx).attributes.links
+    }
+
+    /// The name is gone: what the file's link count loses by it.
+    pub(super) fn lost_name(&self, cx: &TaskContext) {
+        self.add_links(cx, if self.kind == Kind::Directory { -2 } else { -1 });
+    }
+}
+
+impl Node for TmpNode {
+    fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn file_system(&self) -> Statfs {
+        self.volume.statistics()
+    }
+
+    fn attributes(&self, cx: &mut TaskContext) -> Result<Attributes, Errno> {
+        let extent = match &self.body {
+            Body::Regular { content, .. } => Some(content.extent(cx)),
+            Body::Directory(names) => Some((names.lock(cx).count() * 20 + 40, 0)),
+            _ => None,
+        };
+        let mut attributes = self.facts.lock(cx).attributes;
+        if let Some((size, pages)) = extent {
+            attributes.size = size;
+            attributes.blocks = pages * (PAGE / 512);
+        }
+        Ok(attributes)
+    }
+
+    fn change(&self, cx: &mut TaskContext, change: Change) -> Result<(), Errno> {
+        let mut facts = self.facts.lock(cx);
+        let attributes = &mut facts.attributes;
+        attributes.mode = change.mode.unwrap_or(attributes.mode) & mode::PERMISSIONS;
+        attributes.user = change.user.unwrap_or(attributes.user);
+        attributes.group = change.group.unwrap_or(attributes.group);
+        attributes.accessed = change.accessed.unwrap_or(attributes.accessed);
+        attributes.modified = change.modified.unwrap_or(attributes.modified);
+        attributes.changed = clock::wall_clock();
+        Ok(())
+    }
+
+    fn find(&self, cx: &mut TaskContext, name: &[u8]) -> Result<Arc<dyn Node>, Errno> {
+        let node = self.names()?.lock(cx).find(name).cloned().ok_or(Errno::ENOENT)?;
+        Ok(node)
+    }
+
+    fn parent(&self, cx: &mut TaskContext) -> Option<Arc<dyn Node>> {
+        let parent = self.facts.lock(cx).parent.upgrade()?;
+        if parent.identity == self.identity { None } else { Some(parent) }
+    }
+
+    fn list(&self, cx: &mut TaskContext, from: u64, each: &mut dyn FnMut(Entry<'_>) -> bool) -> Result<(), Errno> {
+        let names = self.names()?;
+        let mut from = from;
+        if from < FIRST_POSITION - 1 {
+            let above = self.facts.lock(cx).parent.upgrade().map_or(self.identity.number, |parent| parent.identity.number);
+            for (position, name, number) in [(0, b".".as_slice(), self.identity.number), (1, b"..".as_slice(), above)] {
+                if position >= from && !each(Entry { name, number, kind: Kind::Directory, next: position + 1 }) {
+                    return Ok(());
+                }
+            }
+            from = FIRST_POSITION;
+        }
+        self.note_read(cx);
+        loop {
+            let next = names.lock(cx).next(from);
+            let Some((position, name, node)) = next else { return Ok(()) };
+            from = position + 1;
+            if !each(Entry { name: &name, number: node.identity.number, kind: node.kind, next: from }) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn create(&self, cx: &mut TaskContext, name: &[u8], new: New<'_>) -> Result<Arc<dyn Node>, Errno> {
+        let node = entries::create(cx, self, name, new)?;
+        Ok(node)
+    }
+
+    fn link(&self, cx: &mut TaskContext, name: &[u8], file: &Arc<dyn Node>) -> Result<(), Errno> {
+        entries::link(cx, self, name, self.own(file)?)
+    }
+
+    fn unlink(&self, cx: &mut TaskContext, name: &[u8], expected: Identity, directory: bool) -> Result<(), Errno> {
+        entries::unlink(cx, self, name, expected, directory)
+    }
+
+    fn rename(&self, cx: &mut TaskContext, name: &[u8], to: &Arc<dyn Node>, new_name: &[u8], taken: Taken) -> Result<(), Errno> {
+        let to = self.own(to)?;
+        entries::rename(cx, (self, name), (to, new_name), taken)
+    }
+
+    fn target(&self, cx: &mut TaskContext) -> Result<Vec<u8>, Errno> {
+        let Body::Link(target) = &self.body else { return Err(Errno::EINVAL) };
+        self.note_read(cx);
+        Ok(target.clone())
+    }
+
+    fn read(&self, cx: &mut TaskContext, at: u64, into: &mut dyn Sink) -> Result<usize, Errno> {
+        let content = self.content()?;
+        let done = content.read(cx, at, into)?;
+        self.note_read(cx);
+        Ok(done)
+    }
+
+    fn write(&self, cx: &mut TaskContext, place: Place, from: &mut dyn Source) -> Result<Written, Errno> {
+        let Body::Regular { content, writing } = &self.body else { return Err(Errno::EINVAL) };
+        let guard = writing.lock(cx);
+        let begin = match place {
+            Place::At(at) => at,
+            Place::End => content.extent(cx).0,
+        };
+        let result = content.write(cx, begin, from);
+        drop(guard);
+        let count = result?;
+        if count > 0 {
+            self.touch(cx);
+        }
+        Ok(Written { count, end: begin.saturating_add(count as u64) })
+    }
+
+    fn set_size(&self, cx: &mut TaskContext, size: u64) -> Result<(), Errno> {
+        let Body::Regular { content, writing } = &self.body else { return Err(Errno::EINVAL) };
+        let guard = writing.lock(cx);
+        let result = content.set_size(cx, size);
+        drop(guard);
+        result?;
+        self.touch(cx);
+        Ok(())
+    }
+
+    fn reserve(&self, cx: &mut TaskContext, range: Range<u64>, grow: bool) -> Result<(), Errno> {
+        let Body::Regular { content, writing } = &self.body else { return Err(Errno::ENODEV) };
+        let guard = writing.lock(cx);
+        let result = content.reserve(cx, range, grow);
+        drop(guard);
+        self.touch(cx);
+        result
+    }
+
+    fn punch(&self, cx: &mut TaskContext, range: Range<u64>) -> Result<(), Errno> {
+        let Body::Regular { content, writing } = &self.body else { return Err(Errno::ENODEV) };
+        let guard = writing.lock(cx);
+        content.punch(cx, range.start, range.end);
+        drop(guard);
+        self.touch(cx);
+        Ok(())
+    }
+
+    fn next_data(&self, cx: &mut TaskContext, from: u64, hole: bool, _size: u64) -> Option<u64> {
+        self.content().ok()?.next_data(cx, from, hole)
+    }
+
+    fn pages(self: Arc<Self>) -> Option<Arc<dyn PageSource>> {
+        if self.kind == Kind::Regular { Some(self) } else { None }
+    }
+}
+
+impl PageSource for TmpNode {
+    fn page(&self, cx: &mut TaskContext, index: u64, for_write: bool) -> Result<Page, KernelError> {
+        let Body::Regular { content, .. } = &self.body else { return Err(KernelError::Invalid) };
+        if for_write {
+            self.touch(cx);
+        }
+        match content.page_within(cx, index) {
+            Some(Ok(page)) => Ok(page),
+            Some(Err(_)) => Err(KernelError::NoMemory),
+            None => Err(KernelError::BadAddress),
+        }
+    }
+
+    fn name(&self) -> String {
+        String::new()
+    }
+}

@@ -1,0 +1,31 @@
+//! Linux, as unmodified programs see it; forbids unsafe.
+//!
+//! Invariant: whatever a program passes in ends here as a checked value, an `Errno` or a signal; nothing below knows that Linux exists.
+//!
+//! Floors, lowest first: `error`, `credentials`, `futex`, `board`, `release`, `kernel_log` < `fs`, `elf` < `file` < `tty`, `process` < `signal`, `pseudo_fs`
+//! < `syscall`, `fault`, `init`. A folder names only lower ones.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(not(target_os = "none"))]
+extern crate std;
+
+pub mod board;
+pub mod credentials;
+pub mod elf;
+pub mod error;
+pub mod fault;
+pub mod file;
+pub mod fs;
+pub mod futex;
+pub mod init;
+pub mod kernel_log;
+pub mod process;
+pub mod pseudo_fs;
+pub mod release;
+pub mod signal;
+pub mod start_up;
+pub mod syscall;
+pub mod tty;

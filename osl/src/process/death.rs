@@ -1,0 +1,254 @@
+//! A thread leaves for good; with the last one the process ends.
+//!
+//! ```text
+//! the leaving thread                                  the parent in wait
+//! tree lock { zombie is written down }  <-- or -->    tree lock { look; nothing } asleep, registered
+//! then: signal, wake the parent         ---------->   tree lock { look; found }
+//! ```
+//!
+//! Invariant: the zombie is posted under the tree's lock and looked for under it; telling comes after posting.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use abi::signal::{SIGCHLD, SIGCONT, SIGHUP, SignalInfo, code};
+use libkernel::address_space::{UserAddress, user};
+use libkernel::{sched, thread};
+use sync::{Once, TaskContext};
+
+use super::ControllingTerminal;
+use super::current::current;
+use super::shared::Process;
+use super::signals::{SignalSet, child, post};
+use super::status::ExitStatus;
+use super::table::TREE;
+use super::task::Task;
+use super::tree::{FIRST, Tree, Zombie};
+use crate::futex;
+
+/// Called when the first process ends: the machine has nothing left to do.
+pub static FIRST_ENDED: Once<fn(&mut TaskContext, ExitStatus)> = Once::new();
+
+/// Ends the calling thread. Whoever calls holds nothing that needs to be dropped.
+pub fn leave(cx: &mut TaskContext) -> ! {
+    if let Some(task) = current(cx) {
+        depart(cx, &task);
+        drop(task);
+    }
+    sched::exit(cx)
+}
+
+fn depart(cx: &mut TaskContext, task: &Arc<Task>) {
+    let process = task.process().clone();
+    let_go_of_memory(cx, task);
+    let files = task.replace_files(cx, None);
+    if let Some(files) = files.and_then(Arc::into_inner) {
+        files.close_all(cx);
+    }
+    let places = task.replace_file_system(cx, None);
+    drop(places);
+    let id = task.id();
+    let (is_last, status, stopped) = leave_members(cx, &process, id);
+    let place = TREE.lock(cx).remove_task(id, task);
+    drop(place);
+    if is_last {
+        end(cx, &process, status);
+        return;
+    }
+    process.life.wake_all(cx);
+    if let Some(signal) = stopped {
+        child::tell_stopped(cx, &process, signal);
+    }
+}
+
+/// What Linux does when a task lets go of its memory, at its end or when it changes the program: its robust futexes are marked,
+/// its number is cleared where it asked for that, and who lent it the memory goes on.
+pub fn let_go_of_memory(cx: &mut TaskContext, task: &Arc<Task>) {
+    let robust = task.robust_list.swap(0);
+    if robust != 0 {
+        futex::robust::release_all(cx, robust, task.id());
+    }
+    let clear = task.clear_child.swap(0);
+    if clear != 0 {
+        let address = UserAddress::new(clear);
+        if user::copy_out_value(cx, address, &0u32).is_ok() {
+            futex::wake_one(cx, address);
+        }
+    }
+    if let Some(lender) = task.take_lender(cx) {
+        lender.life.wake_all(cx);
+    }
+}
+
+/// Takes the task off the list of threads: was it the last, how does the process end then, and is its stop complete now?
+fn leave_members(cx: &TaskContext, process: &Process, id: i32) -> (bool, ExitStatus, Option<u32>) {
+    let mut state = process.signals.lock(cx);
+    let member = state.remove(id);
+    let own_code = member.as_ref().and_then(|member| member.leaving).unwrap_or(0);
+    if id == process.id() {
+        state.first_code = Some(own_code);
+    }
+    let first = ExitStatus::Exited(state.first_code.unwrap_or(own_code));
+    let status = state.ending.unwrap_or(first);
+    let is_last = state.members.is_empty();
+    if is_last {
+        // Nobody is left to take a signal: what is posted from now on is lost, as to any zombie.
+        state.ending = Some(status);
+        state.forget(SignalSet::from_bits(u64::MAX));
+    } else {
+        let waiting = state.shared.set();
+        state.retarget(waiting);
+    }
+    let stopped = state.completed_stop();
+    drop(state);
+    drop(member);
+    (is_last, status, stopped)
+}
+
+/// What is to be done once the tree's lock is released.
+#[derive(Default)]
+struct Consequences {
+    parent: Option<(Arc<Process>, u32)>,
+    /// Children that had ended already, with who is their parent now.
+    adopted: Vec<(Arc<Process>, Arc<Process>, ExitStatus)>,
+    /// Processes that have ended and that nobody will wait for.
+    strays: Vec<i32>,
+    /// Tasks that asked to be told of their parent's end.
+    bereaved: Vec<Arc<Task>>,
+    /// Groups that nobody is left to continue, and that have someone stopped.
+    orphaned: Vec<i32>,
+    /// The terminal of the session that the process led.
+    terminal: Option<Arc<dyn ControllingTerminal>>,
+}
+
+fn end(cx: &mut TaskContext, process: &Arc<Process>, status: ExitStatus) {
+    process.interval.cancel_all(cx);
+    let usage = process.usage(cx).plus(process.children_usage(cx));
+    thread::user::set_memory(cx, None);
+    let space = process.replace_space(cx, None);
+    drop(space);
+    let consequences = {
+        let mut tree = TREE.lock(cx);
+        write_down(cx, &mut tree, process, Zombie { status, usage })
+    };
+    tell_all(cx, process, status, consequences);
+    if process.id() == FIRST
+        && let Some(machine_ends) = FIRST_ENDED.get()
+    {
+        machine_ends(cx, status);
+    }
+}
+
+fn write_down(cx: &TaskContext, tree: &mut Tree, process: &Process, zombie: Zombie) -> Consequences {
+    let id = process.id();
+    let mut consequences = Consequences::default();
+    let Some(entry) = tree.entries.get(&id) else {
+        return consequences;
+    };
+    let (group, session, exit_signal, is_stray) = (entry.group, entry.session, entry.exit_signal, entry.is_stray);
+    let mut groups: Vec<i32> = entry.children.iter().filter_map(|child| Some(tree.entries.get(child)?.group)).collect();
+    groups.push(group);
+    groups.sort_unstable();
+    groups.dedup();
+    groups.retain(|group| !tree.is_orphaned(*group));
+    hand_on_children(cx, tree, id, &mut consequences);
+    if let Some(entry) = tree.entries.get_mut(&id) {
+        entry.zombie = Some(zombie);
+        entry.stopped = None;
+        entry.continued = false;
+    }
+    groups.retain(|group| tree.is_orphaned(*group) && has_stopped(cx, tree, *group));
+    consequences.orphaned = groups;
+    if is_stray {
+        consequences.strays.push(id);
+    } else {
+        consequences.parent = tree.parent_of(id).map(|parent| (parent, exit_signal));
+    }
+    if session == id
+        && let Some(session) = tree.sessions.get_mut(&id)
+    {
+        consequences.terminal = session.terminal.take();
+    }
+    consequences
+}
+
+fn hand_on_children(cx: &TaskContext, tree: &mut Tree, id: i32, consequences: &mut Consequences) {
+    let adopter = tree.adopter_of(id);
+    let Some(children) = tree.entries.get_mut(&id).map(|entry| core::mem::take(&mut entry.children)) else {
+        return;
+    };
+    let Some(new_parent) = tree.entries.get(&adopter).map(|entry| entry.process.clone()) else {
+        return;
+    };
+    for child in children {
+        let Some(entry) = tree.entries.get_mut(&child) else {
+            continue;
+        };
+        entry.parent = adopter;
+        // Whoever adopts a child is told of its end in the usual way.
+        entry.exit_signal = SIGCHLD;
+        entry.is_stray = adopter == FIRST;
+        match entry.zombie {
+            Some(_) if entry.is_stray => consequences.strays.push(child),
+            Some(zombie) => consequences.adopted.push((entry.process.clone(), new_parent.clone(), zombie.status)),
+            None => {
+                let tasks = entry.process.tasks(cx).into_iter();
+                consequences.bereaved.extend(tasks.filter(|task| task.death_signal.load() != 0));
+            }
+        }
+        if let Some(entry) = tree.entries.get_mut(&adopter) {
+            entry.children.insert(child);
+        }
+    }
+}
+
+fn has_stopped(cx: &TaskContext, tree: &Tree, group: i32) -> bool {
+    tree.group(group).iter().any(|process| process.signals.lock(cx).stopping.is_some())
+}
+
+fn tell_all(cx: &mut TaskContext, process: &Arc<Process>, status: ExitStatus, consequences: Consequences) {
+    let Consequences { parent, adopted, strays, bereaved, orphaned, terminal } = consequences;
+    for task in bereaved {
+        let signal = task.death_signal.load();
+        post::send_to_task(cx, &task, SignalInfo::new(signal, code::USER).with_sender(process.id(), 0));
+    }
+    for group in orphaned {
+        child::tell_orphans(cx, group);
+    }
+    if let Some(terminal) = terminal {
+        give_up(cx, terminal);
+    }
+    for (child, parent, status) in adopted {
+        report(cx, &child, &parent, SIGCHLD, status);
+    }
+    for stray in strays {
+        bury(cx, stray);
+    }
+    if let Some((parent, signal)) = parent {
+        report(cx, process, &parent, signal, status);
+    }
+}
+
+/// Tells the parent, unless it has said that it will never ask; then the child is gone at once.
+fn report(cx: &mut TaskContext, child: &Arc<Process>, parent: &Arc<Process>, signal: u32, status: ExitStatus) {
+    if signal == SIGCHLD && child::discards_children(cx, parent) {
+        bury(cx, child.id());
+    }
+    child::tell_ended(cx, child, parent, signal, status);
+}
+
+fn bury(cx: &mut TaskContext, id: i32) {
+    let gone = TREE.lock(cx).bury(id);
+    drop(gone);
+}
+
+/// The leader of a session is gone: those who read from its terminal hear of it, and the terminal is free.
+pub(super) fn give_up(cx: &mut TaskContext, terminal: Arc<dyn ControllingTerminal>) {
+    let foreground = terminal.foreground_group(cx);
+    terminal.session_ended(cx);
+    if foreground > 0 {
+        for signal in [SIGHUP, SIGCONT] {
+            post::send_to_group(cx, foreground, SignalInfo::new(signal, code::KERNEL));
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! /proc/sys: what can be asked, and here and there set, about the kernel.
+//!
+//! Invariant: a text that is written is checked before anything changes.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use abi::Errno;
+use sync::TaskContext;
+
+use super::super::fixed::{Fixed, What};
+use crate::process::numbers;
+use crate::release;
+
+/// Numbers of the files below /proc/sys.
+pub const FIRST_NUMBER: u64 = 100;
+const KERNEL: u64 = 120;
+const RANDOM: u64 = 160;
+const MEMORY: u64 = 180;
+const FILES: u64 = 200;
+
+pub static DIRECTORIES: [Fixed; 3] = [
+    Fixed { name: "fs", what: What::Directory(FILES, &FILE_SETTINGS) },
+    Fixed { name: "kernel", what: What::Directory(KERNEL, &KERNEL_SETTINGS) },
+    Fixed { name: "vm", what: What::Directory(MEMORY, &MEMORY_SETTINGS) },
+];
+
+static FILE_SETTINGS: [Fixed; 2] = [Fixed::text("file-max", |_| number(u64::from(u32::MAX))), Fixed::text("nr_open", |_| number(1 << 20))];
+
+static KERNEL_SETTINGS: [Fixed; 13] = [
+    Fixed::text("cap_last_cap", |_| number(40)),
+    Fixed::text("domainname", |cx| line(&release::domain(cx))),
+    Fixed { name: "hostname", what: What::Setting(|cx| line(&release::node(cx)), set_host_name) },
+    Fixed::text("ngroups_max", |_| number(65_536)),
+    Fixed::text("osrelease", |_| line(release::RELEASE.as_bytes())),
+    Fixed::text("ostype", |_| line(release::SYSTEM.as_bytes())),
+    Fixed::text("overflowgid", |_| number(65_534)),
+    Fixed::text("overflowuid", |_| number(65_534)),
+    Fixed::text("pid_max", |_| number(numbers::NUMBER_LIMIT)),
+    Fixed::text("printk", |_| line(b"7\t4\t1\t7")),
+    Fixed { name: "random", what: What::Directory(RANDOM, &RANDOM_SETTINGS) },
+    Fixed::text("threads-max", |_| number(numbers::NUMBER_LIMIT)),
+    Fixed::text("version", |_| line(release::VERSION.as_bytes())),
+];
+
+static RANDOM_SETTINGS: [Fixed; 3] = [
+    Fixed::text("boot_id", |_| line(release::boot_identifier().as_bytes())),
+    Fixed::text("entropy_avail", |_| number(256)),
+    Fixed::text("uuid", |_| line(release::new_identifier().as_bytes())),
+];
+
+static MEMORY_SETTINGS: [Fixed; 3] = [
+    Fixed::text("max_map_count", |_| number(65_530)),
+    Fixed::text("mmap_min_addr", |_| number(4096)),
+    Fixed::text("overcommit_memory", |_| number(1)),
+];
+
+fn number(value: impl core::fmt::Display) -> Result<Vec<u8>, Errno> {
+    Ok(format!("{value}\n").into_bytes())
+}
+
+fn line(text: &[u8]) -> Result<Vec<u8>, Errno> {
+    let mut line = text.to_vec();
+    line.push(b'\n');
+    Ok(line)
+}
+
+fn set_host_name(cx: &mut TaskContext, text: &[u8]) -> Result<(), Errno> {
+    let name = text.split(|&byte| byte == b'\n' || byte == 0).next().unwrap_or(&[]);
+    release::set_node(cx, name.to_vec());
+    Ok(())
+}

@@ -1,0 +1,4 @@
+# An empty standard input ends at once.
+cpus 1
+run /bin/busybox cat
+stdout-is-stdin

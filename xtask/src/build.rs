@@ -1,0 +1,105 @@
+//! Builds the kernel: compiler, flags, linker script, and the names for its backtraces.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::error::{Explain, Failure, Outcome};
+use crate::{places, symbols, toolchain};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// What people run.
+    Release,
+    /// What tests run: debug assertions and the lock checker on, see `.cargo/config.toml`.
+    Checked,
+}
+
+impl Profile {
+    fn name(self) -> &'static str {
+        match self {
+            Profile::Release => "release",
+            Profile::Checked => "kernel-checked",
+        }
+    }
+}
+
+/// Whether cargo's own messages are wanted on standard error, or only when the build fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Messages {
+    Shown,
+    OnFailure,
+}
+
+/// Builds and returns the kernel file. Its backtrace names are in it.
+pub fn kernel(profile: Profile, messages: Messages) -> Outcome<PathBuf> {
+    let toolchain = toolchain::find()?;
+    let target = places::kernel_target();
+    let mut cargo = toolchain.cargo();
+    cargo.current_dir(places::workspace());
+    cargo.args(["build", "--package", "kernel", "--profile", profile.name()]);
+    cargo.args(toolchain.target_arguments());
+    if profile == Profile::Checked {
+        cargo.args(["--features", "sync/lockdep"]);
+    }
+    cargo.arg("--target-dir").arg(&target);
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(&toolchain.linker));
+    finish(cargo, messages)?;
+    let built = target.join(toolchain::TARGET).join(profile.name()).join("kernel");
+    // The linker's own output stays untouched, so that cargo does not see a changed file and link again.
+    let kernel = target.join(format!("braid-{}.elf", profile.name()));
+    place_with_symbols(&built, &kernel)?;
+    Ok(kernel)
+}
+
+pub fn print_kernel_path() -> Outcome<u8> {
+    println!("{}", kernel(Profile::Release, Messages::Shown)?.display());
+    Ok(0)
+}
+
+/// The words for the compiler, parted as cargo wants them. With `--target` they reach no build script and no macro.
+fn flags(linker: &Path) -> String {
+    let script = places::workspace().join("kernel/link.ld");
+    let words = [
+        format!("-Clinker={}", linker.display()),
+        "-Clinker-flavor=ld.lld".into(),
+        format!("-Clink-arg=-T{}", script.display()),
+        "-Crelocation-model=static".into(),
+        "-Ccode-model=kernel".into(),
+        "-Cforce-frame-pointers=yes".into(),
+    ];
+    words.join("\u{1f}")
+}
+
+fn finish(mut cargo: Command, messages: Messages) -> Outcome<()> {
+    cargo.stdin(Stdio::null());
+    let succeeded = match messages {
+        Messages::Shown => cargo.stdout(std::io::stderr()).status().explain("starting cargo")?.success(),
+        Messages::OnFailure => {
+            let output = cargo.arg("--quiet").output().explain("starting cargo")?;
+            if !output.status.success() {
+                eprint!("{}", String::from_utf8_lossy(&output.stderr));
+            }
+            output.status.success()
+        }
+    };
+    if succeeded { Ok(()) } else { Err(Failure::new("the kernel does not build")) }
+}
+
+/// Copies beside and renames, so that a kernel in use by another run is never half written.
+fn place_with_symbols(built: &Path, kernel: &Path) -> Outcome<()> {
+    let fresh = kernel.with_extension(format!("new-{}", std::process::id()));
+    std::fs::copy(built, &fresh).explain(format_args!("copying {}", built.display()))?;
+    symbols::write_into(&fresh)?;
+    std::fs::rename(&fresh, kernel).explain(format_args!("placing {}", kernel.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_with_a_space_stays_one_word_for_the_compiler() {
+        let flags = flags(Path::new("/opt/my tools/ld.lld"));
+        assert!(flags.split('\u{1f}').any(|word| word == "-Clinker=/opt/my tools/ld.lld"));
+    }
+}

@@ -1,0 +1,216 @@
+//! Programs and scripts on both kernels: Linux first, then Braid at every CPU count. Their answers must agree.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::ending::{Ending, tail};
+use crate::error::{Explain, Outcome};
+use crate::framing::{self, FirstProgram};
+use crate::machine::Machine;
+use crate::programs::{self, Answer, Subject};
+use crate::report::Report;
+use crate::root::{self, Extra};
+use crate::test::{Case, Selection};
+use crate::third_party;
+use crate::virtual_machine::{Remains, VirtualMachine, kept, nowhere};
+
+const PATIENCE: Duration = Duration::from_secs(180);
+const MOST_OUTPUT: usize = 64 << 20;
+
+/// A batch boot: what goes in, how long it may take.
+pub struct Boot<'a> {
+    pub kernel: &'a Path,
+    pub root: Option<&'a Path>,
+    pub cpus: u32,
+    pub memory: &'a str,
+    pub command: &'a [String],
+    pub append: &'a str,
+    pub input: &'a [u8],
+    pub patience: Duration,
+}
+
+pub struct Booted {
+    pub output: Vec<u8>,
+    pub errors: Vec<u8>,
+    pub remains: Remains,
+}
+
+impl Boot<'_> {
+    pub fn run(&self) -> Outcome<Booted> {
+        let arguments: Vec<_> = self.command.iter().skip(1).map(std::ffi::OsString::from).collect();
+        let first = FirstProgram {
+            path: self.command.first().map_or("", String::as_str).as_ref(),
+            arguments: &arguments,
+            is_on_terminal: false,
+            window: (24, 80),
+            terminal_kind: "linux",
+            append: self.append,
+        };
+        let machine = Machine {
+            kernel: self.kernel.to_path_buf(),
+            root: self.root.map(Path::to_path_buf),
+            cpus: self.cpus,
+            memory: self.memory.to_owned(),
+            command_line: first.command_line(),
+            debugger: None,
+        };
+        let ((output_sink, output), (error_sink, errors)) = (kept(MOST_OUTPUT), kept(MOST_OUTPUT));
+        let mut running = VirtualMachine::start(&machine, output_sink, error_sink, nowhere())?;
+        let mut frames = Vec::new();
+        framing::push_bytes(&mut frames, self.input);
+        framing::push_end_of_input(&mut frames);
+        let mut held_open = None;
+        if let Some(mut input) = running.input.take() {
+            held_open = input.as_fd().try_clone_to_owned().ok();
+            std::thread::spawn(move || {
+                let _a_machine_that_ended_early_reads_no_more = input.write_all(&frames);
+            });
+        }
+        let remains = running.finish(Some(Instant::now() + self.patience));
+        drop(held_open);
+        Ok(Booted { output: take(&output), errors: take(&errors), remains })
+    }
+}
+
+impl Booted {
+    /// The whole story, for a test that failed.
+    pub fn story(&self) -> String {
+        let ending = match &self.remains.ending {
+            _ if self.remains.timed_out => "it was still running when time was up".to_owned(),
+            Ending::Exited(status) => format!("it ended with status {status}"),
+            Ending::Panicked(_) => "the kernel panicked".to_owned(),
+            Ending::Vanished => "the machine ended without a word".to_owned(),
+        };
+        format!(
+            "{ending}\nstandard output: {}\nstandard error: {}\nlog, its end:\n{}\n{}",
+            brief(&self.output),
+            brief(&self.errors),
+            tail(&self.remains.log, 40),
+            self.remains.qemu,
+        )
+    }
+}
+
+/// One case per subject and CPU count; the root with all of them is packed once.
+pub fn cases(kernel: &Path, selection: &Selection, report: &Report) -> Outcome<Vec<Case>> {
+    let wanted: Vec<Subject> = programs::subjects()?.into_iter().filter(|subject| selection.takes(&subject.name)).collect();
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let began = Instant::now();
+    if let Err(failure) = programs::build() {
+        report.failed("the programs of tests/linux build", began.elapsed(), &failure.message);
+        return Ok(Vec::new());
+    }
+    let wanted: Vec<Subject> = wanted.into_iter().filter(|subject| has_its_programs(subject, report)).collect();
+    let root = packed(&wanted)?;
+    let kernel = kernel.to_path_buf();
+    let mut cases = Vec::new();
+    for subject in wanted {
+        let subject = Arc::new((subject, OnceLock::new()));
+        for &cpus in &selection.cpus {
+            let (subject, kernel, root) = (subject.clone(), kernel.clone(), root.clone());
+            let name = format!("{} on {cpus} CPUs", subject.0.name);
+            let work = move || compare(&subject.0, &subject.1, &kernel, &root, cpus);
+            cases.push(Case { name, alone: false, work: Box::new(work) });
+        }
+    }
+    Ok(cases)
+}
+
+/// A program that cannot be had fails its own test and no other.
+fn has_its_programs(subject: &Subject, report: &Report) -> bool {
+    let began = Instant::now();
+    match subject.needs.iter().try_for_each(|package| third_party::program(package).map(drop)) {
+        Ok(()) => true,
+        Err(failure) => {
+            report.failed(&subject.name, began.elapsed(), &failure.message);
+            false
+        }
+    }
+}
+
+fn compare(subject: &Subject, oracle: &OnceLock<Result<Answer, String>>, kernel: &Path, root: &Path, cpus: u32) -> Result<(), String> {
+    let expected = oracle.get_or_init(|| subject.on_linux().map_err(|failure| failure.message)).as_ref()?;
+    let boot =
+        Boot { kernel, root: Some(root), cpus, memory: "512M", command: &subject.command, append: "", input: &[], patience: PATIENCE };
+    let booted = boot.run().map_err(|failure| failure.message)?;
+    if booted.remains.ending != Ending::Exited(expected.status) {
+        return Err(format!("Linux ends it with status {}; here {}", expected.status, booted.story()));
+    }
+    if booted.output != expected.output {
+        return Err(format!("{}\n{}", first_difference(&expected.output, &booted.output), booted.story()));
+    }
+    Ok(())
+}
+
+fn packed(subjects: &[Subject]) -> Outcome<PathBuf> {
+    let mut extras = HashMap::new();
+    for subject in subjects {
+        let name = format!("tests/{}", subject.file.file_name().unwrap_or_default().display());
+        let bytes = std::fs::read(&subject.file).explain(format_args!("reading {}", subject.file.display()))?;
+        extras.insert(name, bytes);
+    }
+    if subjects.iter().any(Subject::needs_bash) {
+        extras.insert("bin/bash".into(), std::fs::read(programs::bash()?).explain("reading bash")?);
+    }
+    for package in subjects.iter().flat_map(|subject| &subject.needs) {
+        let program = third_party::program(package)?;
+        let name = format!("bin/{}", program.file_name().unwrap_or_default().display());
+        extras.insert(name, std::fs::read(&program).explain(format_args!("reading {}", program.display()))?);
+    }
+    let mut extras: Vec<Extra> = extras.into_iter().map(|(name, bytes)| Extra { name, permissions: 0o755, bytes }).collect();
+    extras.sort_by(|one, other| one.name.cmp(&other.name));
+    root::store("tests.cpio", &root::built_in(&extras)?)
+}
+
+/// The first line on which two outputs part.
+pub fn first_difference(expected: &[u8], found: &[u8]) -> String {
+    let (expected, found) = (String::from_utf8_lossy(expected), String::from_utf8_lossy(found));
+    let (mut one, mut other) = (expected.lines(), found.lines());
+    for number in 1.. {
+        match (one.next(), other.next()) {
+            (None, None) => break,
+            (expected, found) if expected == found => {}
+            (expected, found) => {
+                return format!(
+                    "line {number} differs:\n  expected {}\n  found    {}",
+                    expected.unwrap_or("(the end)"),
+                    found.unwrap_or("(the end)")
+                );
+            }
+        }
+    }
+    "the outputs differ in their line ends".into()
+}
+
+fn brief(bytes: &[u8]) -> String {
+    let shown = |byte: &u8| if byte.is_ascii_control() && *byte != b'\n' { b'.' } else { *byte };
+    let start: Vec<u8> = bytes.iter().take(2000).map(shown).collect();
+    let text = String::from_utf8_lossy(&start);
+    match bytes.len() {
+        0 => "(nothing)".into(),
+        length if length > 2000 => format!("\n{text}\n... {length} bytes in all"),
+        _ => format!("\n{text}"),
+    }
+}
+
+fn take(place: &Mutex<Vec<u8>>) -> Vec<u8> {
+    std::mem::take(&mut *place.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_difference_is_named_by_its_line() {
+        assert!(first_difference(b"a\nb\nc\n", b"a\nx\nc\n").starts_with("line 2 differs"));
+        assert!(first_difference(b"a\n", b"a\nb\n").contains("(the end)"));
+        assert_eq!(first_difference(b"a\n", b"a"), "the outputs differ in their line ends");
+    }
+}

@@ -1,0 +1,128 @@
+//! The machine that QEMU plays: its parts, on one page.
+//!
+//! Three serial ports: the first is the program's console, the second takes the kernel's log, the third the program's standard
+//! error when that is not a terminal.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use crate::children;
+use crate::error::{Failure, Outcome};
+use crate::packages;
+
+/// The most CPUs that the kernel can use.
+pub const MOST_CPUS: u32 = 64;
+/// Descriptors that QEMU inherits for the second and third port.
+pub const LOG_DESCRIPTOR: i32 = 120;
+pub const ERROR_DESCRIPTOR: i32 = 121;
+
+#[derive(Debug, Clone)]
+pub struct Machine {
+    pub kernel: PathBuf,
+    /// None boots without an initial root.
+    pub root: Option<PathBuf>,
+    pub cpus: u32,
+    pub memory: String,
+    pub command_line: String,
+    /// Where gdb connects; the CPUs wait for it.
+    pub debugger: Option<String>,
+}
+
+impl Machine {
+    /// The command that is this machine, its serial ports on QEMU's standard streams and two inherited descriptors.
+    pub fn command(&self) -> Outcome<Command> {
+        let mut qemu = Command::new(qemu()?);
+        match kvm_works() {
+            true => qemu.args(["-accel", "kvm", "-cpu", "host"]),
+            false => qemu.args(["-accel", "tcg,thread=multi", "-cpu", "max"]),
+        };
+        qemu.args(["-machine", "q35", "-m", &self.memory]).arg("-smp").arg(self.cpus.to_string());
+        qemu.args(["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]);
+        qemu.arg("-kernel").arg(&self.kernel);
+        if let Some(root) = &self.root {
+            qemu.arg("-initrd").arg(root);
+        }
+        qemu.arg("-append").arg(&self.command_line);
+        for (name, port) in [
+            ("console", "stdio,id=console,signal=off".to_owned()),
+            ("log", format!("file,id=log,path=/dev/fd/{LOG_DESCRIPTOR}")),
+            ("errors", format!("file,id=errors,path=/dev/fd/{ERROR_DESCRIPTOR}")),
+        ] {
+            qemu.arg("-chardev").arg(port).arg("-serial").arg(format!("chardev:{name}"));
+        }
+        qemu.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]);
+        if let Some(debugger) = &self.debugger {
+            qemu.args(["-S", "-gdb", debugger]);
+        }
+        Ok(qemu)
+    }
+}
+
+pub fn qemu() -> Outcome<PathBuf> {
+    packages::need_program("qemu-system-x86_64", "qemu-system-x86", "the virtual machine")
+}
+
+pub fn parse_cpus(text: &str) -> Outcome<u32> {
+    match text.parse() {
+        Ok(number) if (1..=MOST_CPUS).contains(&number) => Ok(number),
+        _ => Err(Failure::usage(format!("{text} CPUs: it takes 1 to {MOST_CPUS}"))),
+    }
+}
+
+/// QEMU's own notation, checked: a number, then nothing (MiB), K, M or G.
+pub fn parse_memory(text: &str) -> Outcome<String> {
+    let digits = text.trim_end_matches(['K', 'M', 'G', 'k', 'm', 'g']);
+    let is_sound = text.len() - digits.len() <= 1 && digits.parse::<u32>().is_ok_and(|number| number > 0);
+    if is_sound {
+        return Ok(text.to_owned());
+    }
+    Err(Failure::usage(format!("memory {text}: say a number with K, M or G, such as 512M")))
+}
+
+/// KVM is used only where it can work: the CPU has it, the device opens, and QEMU gets a machine out of it.
+fn kvm_works() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| cpu_has_virtualisation() && device_opens() && probe())
+}
+
+fn cpu_has_virtualisation() -> bool {
+    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    cpuinfo.lines().filter(|line| line.starts_with("flags")).any(|line| line.split_whitespace().any(|flag| flag == "vmx" || flag == "svm"))
+}
+
+fn device_opens() -> bool {
+    std::fs::OpenOptions::new().read(true).write(true).open(Path::new("/dev/kvm")).is_ok()
+}
+
+fn probe() -> bool {
+    let Ok(program) = qemu() else { return false };
+    let mut command = Command::new(program);
+    command.args(["-accel", "kvm", "-cpu", "host", "-machine", "q35", "-m", "32M", "-nodefaults", "-no-user-config"]);
+    command.args(["-display", "none", "-S", "-monitor", "stdio"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    children::dies_with_us(&mut command);
+    let Ok(mut child) = command.spawn() else { return false };
+    let asked = child.stdin.as_mut().is_some_and(|monitor| monitor.write_all(b"quit\n").is_ok());
+    let quit = children::wait_until(&mut child, Instant::now() + Duration::from_secs(5));
+    asked && quit.is_some_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absurd_numbers_of_cpus_and_sizes_of_memory_are_refused_before_qemu_sees_them() {
+        for wrong in ["0", "65", "-1", "four", "", "4294967297"] {
+            assert!(parse_cpus(wrong).is_err(), "{wrong}");
+        }
+        for wrong in ["", "M", "0", "0M", "12MM", "-5M", "1.5G", "12T", "5,maxmem=9G"] {
+            assert!(parse_memory(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(parse_cpus("64").unwrap(), 64);
+        assert_eq!(parse_memory("512M").unwrap(), "512M");
+    }
+}

@@ -1,0 +1,196 @@
+//! The programs and scripts that run on Linux first: how they are built, listed, and what Linux says of them.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::error::{Explain, Failure, Outcome};
+use crate::{children, host_tests, packages, places, root, third_party};
+
+pub const HOST_TARGET: &str = "x86_64-unknown-linux-gnu";
+const NATIVE_PATIENCE: Duration = Duration::from_secs(60);
+pub const ENVIRONMENT: [(&str, &str); 3] = [("HOME", "/root"), ("USER", "root"), ("TERM", "linux")];
+
+/// Something that both kernels can run.
+pub struct Subject {
+    /// As in `linux/NAME` or `script/NAME`.
+    pub name: String,
+    /// The file on this host, packed as `tests/FILE`.
+    pub file: PathBuf,
+    /// The command in the machine, beginning with a full path.
+    pub command: Vec<String>,
+    /// Packages of crates.io whose programs it uses.
+    pub needs: Vec<String>,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Program,
+    BusyboxScript,
+    BashScript,
+}
+
+/// What a run left: standard output and the status as a shell says it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub output: Vec<u8>,
+    pub status: u8,
+}
+
+/// Every subject, whether built or not.
+pub fn subjects() -> Outcome<Vec<Subject>> {
+    let built = places::programs_target().join(HOST_TARGET).join("release");
+    let mut subjects: Vec<Subject> = names_of_programs()?
+        .into_iter()
+        .map(|name| Subject {
+            file: built.join(&name),
+            command: vec![format!("/tests/{name}")],
+            name: format!("linux/{name}"),
+            needs: Vec::new(),
+            kind: Kind::Program,
+        })
+        .collect();
+    for file in files(&places::workspace().join("tests/scripts"))? {
+        let (Some(name), Some(stem)) = (text(file.file_name()), text(file.file_stem())) else { continue };
+        let (kind, shell): (_, &[&str]) = match file.extension().and_then(|end| end.to_str()) {
+            Some("sh") => (Kind::BusyboxScript, &["/bin/busybox", "sh"]),
+            Some("bash") => (Kind::BashScript, &["/bin/bash"]),
+            _ => continue,
+        };
+        let command = shell.iter().map(|word| (*word).to_owned()).chain([format!("/tests/{name}")]).collect();
+        let needs = needs(&fs::read_to_string(&file).explain(format_args!("reading {}", file.display()))?);
+        subjects.push(Subject { name: format!("script/{stem}"), file, command, needs, kind });
+    }
+    Ok(subjects)
+}
+
+pub fn listed() -> Outcome<Vec<String>> {
+    Ok(subjects()?.into_iter().map(|subject| subject.name).collect())
+}
+
+/// Builds `tests/linux` as static programs.
+pub fn build() -> Outcome<()> {
+    let mut cargo = host_tests::cargo();
+    cargo.args(["build", "--release", "--package", "linux-tests", "--target", HOST_TARGET]);
+    cargo.arg("--target-dir").arg(places::programs_target());
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static");
+    let built = cargo.stdin(Stdio::null()).stdout(std::io::stderr()).status().explain("starting cargo")?;
+    if built.success() { Ok(()) } else { Err(Failure::new("the programs of tests/linux do not build")) }
+}
+
+/// Debian's static bash, for the scripts that want it.
+pub fn bash() -> Outcome<PathBuf> {
+    packages::need_program("bash-static", "bash-static", "the tests with bash")
+}
+
+impl Subject {
+    pub fn needs_bash(&self) -> bool {
+        self.kind == Kind::BashScript
+    }
+
+    /// What Linux says: the oracle.
+    pub fn on_linux(&self) -> Outcome<Answer> {
+        let scratch = std::env::temp_dir().join(format!("braid-{}-{}", std::process::id(), self.name.replace('/', "-")));
+        fs::create_dir_all(&scratch).explain("making a scratch folder")?;
+        let answer = run_here(self.native_command()?, &scratch);
+        let _leftovers_do_no_harm = fs::remove_dir_all(&scratch);
+        answer.map_err(|failure| Failure::new(format!("{} on Linux: {}", self.name, failure.message)))
+    }
+
+    fn native_command(&self) -> Outcome<Command> {
+        let mut words = match self.kind {
+            Kind::Program => Vec::new(),
+            Kind::BusyboxScript => vec![root::busybox()?.into_os_string(), "sh".into()],
+            Kind::BashScript => vec![bash()?.into_os_string()],
+        };
+        words.push(self.file.clone().into_os_string());
+        let path = match self.kind {
+            Kind::Program => "/bin:/sbin:/usr/bin:/usr/sbin".into(),
+            // So that `sort` is busybox's on both sides.
+            _ => std::env::join_paths([applets()?, third_party::folder()]).explain("making a PATH")?,
+        };
+        let environment = ENVIRONMENT.map(|(name, value)| (name.into(), value.into()));
+        let environment = environment.into_iter().chain([(std::ffi::OsString::from("PATH"), path)]);
+        if packages::is_root() || !can_become_root() {
+            let mut command = Command::new(&words[0]);
+            command.args(&words[1..]).env_clear().envs(environment);
+            return Ok(command);
+        }
+        let mut command = Command::new("sudo");
+        command.args(["-n", "env", "-i"]);
+        for (name, value) in environment {
+            let mut word = name;
+            word.push("=");
+            word.push(value);
+            command.arg(word);
+        }
+        command.args(words);
+        Ok(command)
+    }
+}
+
+/// A script says `# needs: PACKAGE...` for programs that busybox does not have.
+fn needs(script: &str) -> Vec<String> {
+    let named = script.lines().find_map(|line| line.strip_prefix("# needs:")).unwrap_or_default();
+    named.split_whitespace().map(str::to_owned).collect()
+}
+
+fn can_become_root() -> bool {
+    let asked = Command::new("sudo").args(["-n", "true"]).stdin(Stdio::null()).stderr(Stdio::null()).status();
+    asked.is_ok_and(|status| status.success())
+}
+
+fn run_here(mut command: Command, folder: &Path) -> Outcome<Answer> {
+    command.current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    children::dies_with_us(&mut command);
+    let mut child = command.spawn().explain("starting it")?;
+    drop(child.stdin.take());
+    let Some(mut stream) = child.stdout.take() else { return Err(Failure::new("no output")) };
+    let reader = std::thread::spawn(move || {
+        let mut output = Vec::new();
+        stream.read_to_end(&mut output).map(|_| output)
+    });
+    let Some(status) = children::wait_until(&mut child, Instant::now() + NATIVE_PATIENCE) else {
+        return Err(Failure::new("still running after a minute"));
+    };
+    let read = reader.join().map_err(|_| Failure::new("its output could not be read"))?;
+    Ok(Answer { output: read.explain("reading its output")?, status: children::shell_status(status) })
+}
+
+/// A folder with nothing but busybox's applets in it.
+fn applets() -> Outcome<PathBuf> {
+    let folder = places::machine_files().join("applets");
+    if !folder.exists() {
+        fs::create_dir_all(&folder).explain("making a folder for the applets")?;
+        let installed = Command::new(root::busybox()?).args(["--install", "-s"]).arg(&folder).status();
+        installed.explain("asking busybox for its applets")?;
+    }
+    Ok(folder)
+}
+
+fn names_of_programs() -> Outcome<Vec<String>> {
+    let mut names = Vec::new();
+    for file in files(&places::workspace().join("tests/linux/src/bin"))? {
+        let is_program = file.join("main.rs").exists() || file.extension().is_some_and(|end| end == "rs");
+        names.extend(text(file.file_stem()).filter(|_| is_program));
+    }
+    Ok(names)
+}
+
+/// The entries of a folder by name; none when there is no such folder.
+fn files(folder: &Path) -> Outcome<Vec<PathBuf>> {
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let entries = folder.read_dir().explain(format_args!("reading {}", folder.display()))?;
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    Ok(files)
+}
+
+fn text(name: Option<&std::ffi::OsStr>) -> Option<String> {
+    name?.to_str().map(str::to_owned)
+}
