@@ -12,7 +12,6 @@ extern crate alloc;
 pub mod acpi;
 pub mod addr;
 pub mod apic;
-pub mod backtrace;
 pub mod boot;
 pub mod clock;
 pub mod context;
@@ -27,3 +26,5 @@ pub mod random;
 pub mod serial;
 pub mod trap;
 pub mod user;
+
+pub use trap::backtrace;

@@ -20,6 +20,8 @@ pub mod fault;
 pub mod file;
 pub mod fs;
 pub mod futex;
+#[cfg(test)]
+mod host_kernel;
 pub mod init;
 pub mod kernel_log;
 pub mod process;

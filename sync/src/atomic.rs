@@ -11,13 +11,6 @@ pub(crate) use loom::sync::atomic::*;
 #[cfg(shuttle)]
 pub(crate) use shuttle::sync::atomic::*;
 
-#[cfg(loom)]
-pub(crate) use loom::{thread::yield_now, thread_local};
-#[cfg(shuttle)]
-pub(crate) use shuttle::{thread::yield_now, thread_local};
-#[cfg(not(any(loom, shuttle, target_os = "none")))]
-pub(crate) use std::{thread::yield_now, thread_local};
-
 use crate::cpu::{CpuId, CpuSet};
 use Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 

@@ -4,8 +4,7 @@
 //! Invariant: none of these can be made where it would lie, leave its CPU, or be copied.
 
 use crate::cpu;
-use crate::order::{LockClass, Names, kind};
-use crate::spin::SpinGuard;
+use crate::order::{Names, kind};
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
@@ -156,11 +155,6 @@ unsafe impl Allows<kind::Irq> for IrqOff {}
 unsafe impl Allows<kind::Task> for PreemptOff {}
 // SAFETY: Irq-class locks may be taken anywhere.
 unsafe impl Allows<kind::Irq> for PreemptOff {}
-// SAFETY: whoever holds a Task-class lock is no handler.
-unsafe impl<T: ?Sized, C: LockClass<Kind = kind::Task>> Allows<kind::Task> for SpinGuard<'_, T, C> {}
-// SAFETY: Irq-class locks may be taken anywhere.
-unsafe impl<T: ?Sized, C: LockClass<Kind: kind::SpinKind>> Allows<kind::Irq> for SpinGuard<'_, T, C> {}
-
 /// First statement of everything that can sleep, whether or not it will: a call that happens not to
 /// wait in a test must be found out as well as one that does.
 #[inline]

@@ -35,4 +35,4 @@ pub use order::{LockClass, PairClass, kind};
 pub use park::{Park, ParkState};
 pub use per_cpu::{CpuLocal, PerCpu};
 pub use sequence::{SequenceLock, Snapshot};
-pub use spin::{SpinGuard, SpinLock, lock_pair};
+pub use spin::{SpinGuard, SpinKind, SpinLock, lock_pair};

@@ -5,7 +5,6 @@
 //! rank check alone keeps the kernel in order.
 
 use crate::cpu::{self, MAXIMUM_CPUS};
-use crate::order::LockClass;
 use core::panic::Location;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
@@ -106,13 +105,13 @@ static TAKEN_AT: [[AtomicPtr<Location<'static>>; CLASSES]; MAXIMUM_CPUS] =
     [const { [const { AtomicPtr::new(core::ptr::null_mut()) }; CLASSES] }; MAXIMUM_CPUS];
 
 #[track_caller]
-pub(crate) fn acquired<C: LockClass>(at: &'static Location<'static>) {
+pub(crate) fn acquired(name: &'static str, rank: u8, at: &'static Location<'static>) {
     let held = cpu::spin_held() | cpu::sleep_held();
     let interrupts_on = cpu::interrupts_are_on() && cpu::interrupts_off_depth() == 0;
-    if let Err(problem) = SEEN.record(held, C::RANK, cpu::in_handler(), interrupts_on) {
-        panic!("lockdep: {} (rank {}) taken at {at}: {problem:?}", C::NAME, C::RANK);
+    if let Err(problem) = SEEN.record(held, rank, cpu::in_handler(), interrupts_on) {
+        panic!("lockdep: {name} (rank {rank}) taken at {at}: {problem:?}");
     }
-    TAKEN_AT[cpu::current().index()][usize::from(C::RANK)].store(core::ptr::from_ref(at).cast_mut(), Ordering::Relaxed);
+    TAKEN_AT[cpu::current().index()][usize::from(rank)].store(core::ptr::from_ref(at).cast_mut(), Ordering::Relaxed);
 }
 
 /// Where `cpu` last took a lock of the class with this rank.

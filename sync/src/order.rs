@@ -49,8 +49,6 @@ pub trait PairClass: LockClass {
 
 /// The three bands.
 pub mod kind {
-    use crate::context::{IrqOff, PreemptOff};
-
     /// Sleeping lock (outermost band).
     pub enum Sleep {}
     /// Spin lock that no interrupt handler takes: switches preemption off.
@@ -73,34 +71,6 @@ pub mod kind {
     impl Kind for Irq {
         const BAND: u8 = 2;
     }
-
-    /// The two bands of spin locks, and what each keeps off while one is held.
-    pub trait SpinKind: Kind {
-        type Shield;
-        const IN_HANDLERS: bool;
-
-        fn shield() -> Self::Shield;
-    }
-
-    impl SpinKind for Task {
-        type Shield = PreemptOff;
-        const IN_HANDLERS: bool = false;
-
-        #[inline(always)]
-        fn shield() -> PreemptOff {
-            PreemptOff::new()
-        }
-    }
-
-    impl SpinKind for Irq {
-        type Shield = IrqOff;
-        const IN_HANDLERS: bool = true;
-
-        #[inline(always)]
-        fn shield() -> IrqOff {
-            IrqOff::new()
-        }
-    }
 }
 
 /// A sleeping lock is about to be taken (waiting for it included): checks the order, and counts it.
@@ -112,7 +82,7 @@ pub fn sleep_acquire<C: LockClass<Kind = kind::Sleep>>() {
         out_of_order(C::NAME, C::RANK, held);
     }
     #[cfg(feature = "lockdep")]
-    crate::lockdep::acquired::<C>(core::panic::Location::caller());
+    crate::lockdep::acquired(C::NAME, C::RANK, core::panic::Location::caller());
     cpu::add_sleep_held(1 << C::RANK);
 }
 

@@ -4,9 +4,9 @@
 //! Test, then set, with `pause`: no queue of waiters, since a virtual CPU in the queue may be asleep.
 
 use crate::atomic::{AtomicBool, Ordering};
-use crate::context::{Allows, IrqOff};
+use crate::context::{Allows, IrqOff, PreemptOff};
 use crate::cpu;
-use crate::order::{self, LockClass, PairClass, kind, kind::SpinKind};
+use crate::order::{self, LockClass, PairClass, kind};
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
@@ -15,6 +15,34 @@ use core::ops::{Deref, DerefMut};
 use core::panic::Location;
 #[cfg(debug_assertions)]
 use core::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+
+/// The two bands of spin locks, and what each keeps off while one is held.
+pub trait SpinKind: kind::Kind {
+    type Shield;
+    const IN_HANDLERS: bool;
+
+    fn shield() -> Self::Shield;
+}
+
+impl SpinKind for kind::Task {
+    type Shield = PreemptOff;
+    const IN_HANDLERS: bool = false;
+
+    #[inline(always)]
+    fn shield() -> PreemptOff {
+        PreemptOff::new()
+    }
+}
+
+impl SpinKind for kind::Irq {
+    type Shield = IrqOff;
+    const IN_HANDLERS: bool = true;
+
+    #[inline(always)]
+    fn shield() -> IrqOff {
+        IrqOff::new()
+    }
+}
 
 /// A lock that is waited for by spinning.
 pub struct SpinLock<T: ?Sized, C> {
@@ -117,7 +145,7 @@ impl<T: ?Sized, C: LockClass<Kind: SpinKind>> SpinLock<T, C> {
             order::out_of_order(C::NAME, C::RANK, held);
         }
         #[cfg(feature = "lockdep")]
-        crate::lockdep::acquired::<C>(Location::caller());
+        crate::lockdep::acquired(C::NAME, C::RANK, Location::caller());
         self.spin(SPIN_LIMIT);
         self.taken(shield, 1 << C::RANK)
     }
@@ -135,7 +163,7 @@ impl<T: ?Sized, C: LockClass<Kind: SpinKind>> SpinLock<T, C> {
             order::out_of_order(C::Second::NAME, C::Second::RANK, held);
         }
         #[cfg(feature = "lockdep")]
-        crate::lockdep::acquired::<C::Second>(Location::caller());
+        crate::lockdep::acquired(C::Second::NAME, C::Second::RANK, Location::caller());
         self.spin(SPIN_LIMIT);
         self.taken(shield, 1 << C::Second::RANK)
     }
@@ -228,6 +256,12 @@ impl<T: ?Sized, C: LockClass<Kind = kind::Irq>> SpinGuard<'_, T, C> {
         &self.shield
     }
 }
+
+// A held guard is itself a context: under an Irq-class lock, only such locks are taken.
+// SAFETY: whoever holds a Task-class lock is no handler.
+unsafe impl<T: ?Sized, C: LockClass<Kind = kind::Task>> Allows<kind::Task> for SpinGuard<'_, T, C> {}
+// SAFETY: Irq-class locks may be taken anywhere.
+unsafe impl<T: ?Sized, C: LockClass<Kind: SpinKind>> Allows<kind::Irq> for SpinGuard<'_, T, C> {}
 
 impl<T: ?Sized, C: LockClass<Kind: SpinKind>> Deref for SpinGuard<'_, T, C> {
     type Target = T;

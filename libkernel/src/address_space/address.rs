@@ -5,7 +5,6 @@
 use crate::error::KernelError;
 use core::ops::Range;
 use machine::addr::{PAGE_SIZE, VirtAddr};
-use machine::cpu::is_user_address;
 
 pub const PAGE: u64 = PAGE_SIZE as u64;
 /// The first address that no program can have.

@@ -2,7 +2,7 @@
 //!
 //! Invariant: when a remap fails, the mapping is where and as long as it was.
 
-use super::address::{LOWEST, Span, USER_END, UserAddress};
+use super::address::{LOWEST, PAGE, Span, USER_END, UserAddress};
 use super::limits::could_ever_be_filled;
 use super::regions::Region;
 use super::request::Placement;
@@ -111,7 +111,7 @@ impl Parts {
         let mut from = kept.start;
         while let Some(at) = self.table.first_page(from..kept.end) {
             self.table.prepare(moved(at))?;
-            from = at.as_u64() + 1;
+            from = at.as_u64() + PAGE;
         }
         // From here on nothing can fail.
         if !self.regions.is_free(new.range()) {

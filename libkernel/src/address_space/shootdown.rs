@@ -17,34 +17,31 @@ const SINGLE_PAGES: usize = 32;
 const HELD_PAGES: usize = 128;
 const HELD_TABLES: usize = 16;
 
-#[derive(Clone)]
-enum Stale {
-    Pages(ArrayVec<VirtAddr, SINGLE_PAGES>),
-    Everything,
+/// What CPUs must forget.
+struct Stale {
+    pages: ArrayVec<VirtAddr, SINGLE_PAGES>,
+    everything: bool,
 }
 
 impl Stale {
     fn nothing() -> Self {
-        Stale::Pages(ArrayVec::new())
+        Stale { pages: ArrayVec::new(), everything: false }
     }
 
     fn is_nothing(&self) -> bool {
-        matches!(self, Stale::Pages(pages) if pages.is_empty())
+        self.pages.is_empty() && !self.everything
     }
 
     fn add(&mut self, at: VirtAddr) {
-        if let Stale::Pages(pages) = self
-            && pages.try_push(at).is_err()
-        {
-            *self = Stale::Everything;
-        }
+        self.everything |= self.pages.try_push(at).is_err();
     }
 
     /// This CPU forgets. If it uses another space by now, it has forgotten already.
     fn forget(&self) {
-        match self {
-            Stale::Pages(pages) => pages.iter().for_each(|at| flush::page(*at)),
-            Stale::Everything => flush::all(),
+        if self.everything {
+            flush::all();
+        } else {
+            self.pages.iter().for_each(|at| flush::page(*at));
         }
     }
 }
@@ -80,7 +77,7 @@ impl<'a> FlushBatch<'a> {
 
     /// A CPU may have it among its shortcuts to the last tables, wherever it got there for.
     pub fn release_table(&mut self, cx: &mut TaskContext, table: DetachedTable) {
-        self.stale = Stale::Everything;
+        self.stale.everything = true;
         self.tables.push(table);
         if self.tables.is_full() {
             self.flush(cx);

@@ -60,13 +60,16 @@ impl UserTable {
 
     /// Makes the tables that the entry of `at` needs, so that the next `put` there cannot fail.
     pub fn prepare(&mut self, at: VirtAddr) -> Result<(), KernelError> {
-        paging::table::make_slot(self.root, at, 1, &mut TableFrames).map(|_| ()).map_err(|_| KernelError::NoMemory)
+        self.slot(at).map(drop)
+    }
+
+    fn slot(&mut self, at: VirtAddr) -> Result<Slot, KernelError> {
+        paging::table::make_slot(self.root, at, 1, &mut TableFrames).map_err(|_| KernelError::NoMemory)
     }
 
     /// Puts a page where none is.
     pub fn put(&mut self, at: VirtAddr, page: Page, flags: Flags) -> Result<(), KernelError> {
-        self.prepare(at)?;
-        let Some(slot) = paging::slot(self.root, at) else { return Err(KernelError::NoMemory) };
+        let slot = self.slot(at)?;
         assert!(slot.load().is_empty(), "a page was put where one is");
         slot.store(Entry::new(page.into_raw(), flags));
         self.pages += 1;

@@ -78,7 +78,7 @@ pub fn initialise(info: &BootInfo) {
     holes.push(page_range(place, place + bytes));
     holes.sort_unstable_by_key(|hole| hole.start);
     add_memory(info, &holes, 0..EARLY_WINDOW);
-    kernel_map::initialise(machine::paging::kernel_space::build(info, &mut TableFrames));
+    kernel_map::initialise(machine::paging::kernel_space::build(end, &mut TableFrames));
     add_memory(info, &holes, EARLY_WINDOW..u64::MAX);
 }
 

@@ -82,7 +82,7 @@ fn soft_off(memory: &dyn Memory, fadt: &Table) -> Option<SoftOff> {
     fixed::soft_off(fadt, &dsdt)
 }
 
-/// Physical memory, as far as the early page tables show it.
+/// Physical memory, as far as all page tables of the kernel show it.
 pub(crate) struct EarlyWindow;
 
 const EARLY_WINDOW: u64 = 4 << 30;
@@ -97,7 +97,8 @@ impl Memory for EarlyWindow {
     }
 }
 
-/// The machine's own tables. Called under the early page tables, which show the first 4 GiB whatever lies there.
+/// The machine's own tables. The window shows the first 4 GiB, whatever lies there, under the early page tables and
+/// under the kernel's own.
 pub fn read(root_pointer: Option<PhysAddr>) -> Result<Tables, AcpiError> {
     let pointer = root_pointer.ok_or(AcpiError::NoRootPointer)?;
     parse(&EarlyWindow, pointer.as_u64())

@@ -25,7 +25,8 @@ fn reading() -> Reading {
     let before = tsc::now();
     let count = local::read(Register::CurrentCount);
     let after = tsc::now();
-    Reading { ticks: before + (after - before) / 2, width: after - before, count }
+    let width = after.saturating_sub(before);
+    Reading { ticks: before + width / 2, width, count }
 }
 
 /// The tightest of a few readings: one that another virtual CPU or the firmware interrupted is wide.

@@ -20,8 +20,6 @@ bitflags! {
         const GLOBAL = 1 << 8;
         /// Ignored by the CPU: the entry holds a page though it may not be present.
         const HELD = 1 << 9;
-        /// Ignored by the CPU: before the first write the page must be copied, or found to be nobody else's.
-        const COPY_ON_WRITE = 1 << 10;
         const NO_EXECUTE = 1 << 63;
     }
 }
@@ -77,7 +75,7 @@ mod tests {
     #[test]
     fn an_entry_gives_back_what_it_was_made_of() {
         let address = PhysAddr::new(0x000f_ffff_ffff_f000);
-        let flags = Flags::PRESENT | Flags::NO_EXECUTE | Flags::COPY_ON_WRITE;
+        let flags = Flags::PRESENT | Flags::NO_EXECUTE | Flags::HELD;
         let entry = Entry::new(address, flags);
         assert_eq!((entry.address(), entry.flags()), (address, flags));
         assert_eq!(entry.with_flags(Flags::HELD).address(), address);

@@ -6,7 +6,6 @@
 use super::entry::{Entry, Flags};
 use super::table::{ENTRIES, FrameSource, KERNEL_HALF, Slot, bytes_of, make_slot};
 use crate::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
-use crate::boot::BootInfo;
 use crate::physical::DIRECT_MAP;
 use core::arch::x86_64::__cpuid;
 use core::ops::Range;
@@ -38,10 +37,10 @@ pub struct Image {
     pub data: Range<u64>,
 }
 
-/// The final root, for the kernel itself and to be copied into every address space. Called once, at boot.
-pub fn build(info: &BootInfo, source: &mut dyn FrameSource) -> PhysAddr {
-    let end = info.usable().map(|part| part.end).max().unwrap_or(0).max(LOW_END);
-    let root = build_from(&image(), end, has_gigabyte_pages(), source);
+/// The final root, for the kernel itself and to be copied into every address space. RAM ends at `memory_end`. Called
+/// once, at boot.
+pub fn build(memory_end: u64, source: &mut dyn FrameSource) -> PhysAddr {
+    let root = build_from(&image(), memory_end.max(LOW_END), has_gigabyte_pages(), source);
     ROOT.store(root.as_u64());
     root
 }

@@ -22,7 +22,7 @@ fn rights(root: PhysAddr, at: u64) -> Option<(u64, bool, bool)> {
 #[test]
 fn each_section_has_its_own_rights_and_none_is_writable_and_executable() {
     for gigabyte_pages in [false, true] {
-        let (root, _) = built(gigabyte_pages);
+        let (root, _frames) = built(gigabyte_pages);
         assert_eq!(rights(root, IMAGE + MEGABYTE), Some((MEGABYTE, false, true)));
         assert_eq!(rights(root, IMAGE + 0x12_3000), Some((0x12_3000, false, false)));
         assert_eq!(rights(root, IMAGE + 0x20_0000), Some((0x20_0000, true, false)));

@@ -7,7 +7,7 @@ use super::table::{ENTRIES, LEVELS, Slot, bytes_of};
 use crate::addr::{PhysAddr, VirtAddr};
 use core::ops::Range;
 
-/// Calls `visitor` with each used entry of the pages in `range` until it fails.
+/// Calls `visitor` with each used entry of the pages that have a part in `range`, until it fails.
 pub fn visit<E>(root: PhysAddr, range: Range<u64>, visitor: &mut dyn FnMut(VirtAddr, Slot) -> Result<(), E>) -> Result<(), E> {
     visit_table(root, LEVELS, 0, &range, visitor)
 }

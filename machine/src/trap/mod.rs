@@ -4,6 +4,7 @@
 //! Upcalls begin with interrupts off and GS the CPU's own; a frame that came from user mode is checked before it goes
 //! back there (`frame::TrapFrame::is_fit_for_user_mode`), so that `iretq` and `sysretq` cannot fault.
 
+pub mod backtrace;
 mod doors;
 pub mod frame;
 mod idt;

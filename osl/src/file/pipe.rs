@@ -102,9 +102,8 @@ impl Pipe {
             return if state.writers == 0 { Some(0) } else { None };
         }
         let count = into.len().min(state.bytes.len());
-        for (place, byte) in into.iter_mut().zip(state.bytes.drain(..count)) {
-            *place = byte;
-        }
+        copy_front(&state.bytes, into);
+        state.bytes.drain(..count);
         Some(count)
     }
 
@@ -122,7 +121,7 @@ impl Pipe {
         if state.bytes.try_reserve(count).is_err() {
             return Some(Err(Errno::ENOMEM));
         }
-        state.bytes.extend(bytes.iter().take(count));
+        state.bytes.extend(bytes.get(..count).unwrap_or_default());
         Some(Ok(count))
     }
 
@@ -192,6 +191,16 @@ impl Pipe {
             }
         }
         (done, None)
+    }
+}
+
+/// Copies the first bytes of the queue, as many as both sides have.
+fn copy_front(queue: &VecDeque<u8>, into: &mut [u8]) {
+    let mut rest = into;
+    for part in [queue.as_slices().0, queue.as_slices().1] {
+        let (now, later) = rest.split_at_mut(part.len().min(rest.len()));
+        now.copy_from_slice(part.get(..now.len()).unwrap_or_default());
+        rest = later;
     }
 }
 

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use abi::Errno;
 use libkernel::wait::WaitQueue;
-use sync::{Published, SpinLock, TaskContext, order};
+use sync::{IrqOff, Published, SpinLock, TaskContext, order};
 
 use crate::error::restarting;
 use crate::fs::Identity;
@@ -115,6 +115,23 @@ pub fn set(cx: &mut TaskContext, file: Identity, wanted: RecordLock, wait: bool)
 pub fn release(cx: &TaskContext, file: Identity, range: &RecordLock) {
     with_locks(cx, file, |locks| locks.release(range));
     RELEASED.wake_all(cx);
+}
+
+/// The same for an owner that ends, in a `Drop` that has no context.
+pub fn owner_ended(file: Identity, owner: usize) {
+    if FILES.load() == 0 {
+        return;
+    }
+    let mut table = TABLE.lock_without_context();
+    if let Some(locks) = table.get_mut(&file) {
+        locks.0.retain(|held| held.owner != owner);
+        if locks.0.is_empty() {
+            table.remove(&file);
+        }
+    }
+    FILES.store(table.len() as u64);
+    drop(table);
+    RELEASED.wake_all(&IrqOff::new());
 }
 
 /// A descriptor of the file was closed: its table's locks on it are gone.

@@ -9,6 +9,7 @@ use abi::Errno;
 use sync::{SpinLock, TaskContext, order};
 
 use super::open_file::OpenFile;
+use super::record_locks;
 
 /// No table grows beyond this, whatever the limit of the process says (`/proc/sys/fs/nr_open`).
 pub const HARD_LIMIT: usize = 1 << 20;
@@ -157,9 +158,8 @@ impl FileTable {
     /// Closes what does not survive the start of another program.
     pub fn close_for_exec(&self, cx: &TaskContext) {
         for (fd, close) in self.open_descriptors(cx) {
-            if close {
-                let gone = self.remove(cx, fd);
-                drop(gone);
+            if close && let Ok(gone) = self.remove(cx, fd) {
+                self.let_go(&gone);
             }
         }
     }
@@ -167,8 +167,9 @@ impl FileTable {
     /// Closes everything.
     pub fn close_all(&self, cx: &TaskContext) {
         for (fd, _) in self.open_descriptors(cx) {
-            let gone = self.remove(cx, fd);
-            drop(gone);
+            if let Ok(gone) = self.remove(cx, fd) {
+                self.let_go(&gone);
+            }
         }
     }
 
@@ -179,9 +180,25 @@ impl FileTable {
         used.filter_map(|(index, slot)| Some((i32::try_from(index).ok()?, slot.as_ref()?.close_on_exec))).collect()
     }
 
+    /// A descriptor is gone: the locks that the table has on its file go too, whatever other descriptors it has for it.
+    fn let_go(&self, open: &OpenFile) {
+        if let Some(node) = open.file().node() {
+            record_locks::owner_ended(node.identity(), self.lock_owner());
+        }
+    }
+
     /// The table as an owner of record locks.
     pub fn lock_owner(&self) -> usize {
         core::ptr::from_ref(self).addr()
+    }
+}
+
+impl Drop for FileTable {
+    fn drop(&mut self) {
+        let slots = core::mem::take(self.slots.get_mut());
+        for slot in slots.slots.into_iter().flatten() {
+            self.let_go(&slot.open);
+        }
     }
 }
 

@@ -30,10 +30,9 @@ impl TextFile {
     }
 
     fn text(&self, cx: &mut TaskContext, at: u64) -> Result<Arc<Vec<u8>>, Errno> {
-        if at != 0 {
-            if let Some(text) = self.made.lock(cx).clone() {
-                return Ok(text);
-            }
+        let made = if at == 0 { None } else { self.made.lock(cx).clone() };
+        if let Some(text) = made {
+            return Ok(text);
         }
         let text = Arc::new(self.node.text(cx).unwrap_or(Err(Errno::EINVAL))?);
         let before = self.made.lock(cx).replace(text.clone());

@@ -75,14 +75,12 @@ fn place(cx: &mut TaskContext, root: &Arc<dyn Node>, member: &Member<'_>, linked
         root.change(cx, change)?;
         return Ok(root.clone());
     };
-    if member.links > 1 && kind == Kind::Regular {
-        if let Some(first) = linked.get(&member.file) {
-            let first = first.clone();
-            remove_old(cx, &directory, name)?;
-            directory.link(cx, name, &first)?;
-            fill(cx, &first, member.data)?;
-            return Ok(first);
-        }
+    let has_more_names = member.links > 1 && kind == Kind::Regular;
+    if let Some(first) = linked.get(&member.file).filter(|_| has_more_names).cloned() {
+        remove_old(cx, &directory, name)?;
+        directory.link(cx, name, &first)?;
+        fill(cx, &first, member.data)?;
+        return Ok(first);
     }
     if let Ok(there) = directory.find(cx, name) {
         if kind == Kind::Directory && there.kind() == Kind::Directory {
@@ -105,7 +103,7 @@ fn place(cx: &mut TaskContext, root: &Arc<dyn Node>, member: &Member<'_>, linked
     let node = directory.create(cx, name, new)?;
     if kind == Kind::Regular {
         fill(cx, &node, member.data)?;
-        if member.links > 1 {
+        if has_more_names {
             linked.insert(member.file, node.clone());
         }
     }

@@ -10,7 +10,7 @@ use sync::TaskContext;
 
 use super::context::FileSystemContext;
 use super::mount::{self, Location};
-use super::node::Kind;
+use super::node::{Kind, Node};
 use super::path;
 use super::permission;
 use crate::credentials::Credentials;
@@ -112,7 +112,6 @@ struct Walk<'a> {
     view: &'a View,
     here: Location,
     entry: Option<(Location, Arc<[u8]>)>,
-    rest: Vec<u8>,
 }
 
 fn walk(cx: &mut TaskContext, view: &View, path: &[u8], last: Option<Last>, links: &mut u32) -> Result<End, Errno> {
@@ -120,10 +119,12 @@ fn walk(cx: &mut TaskContext, view: &View, path: &[u8], last: Option<Last>, link
         return Err(Errno::ENOENT);
     }
     let here = if path::is_absolute(path) { view.root.clone() } else { view.start.clone() };
-    let mut walk = Walk { view, here, entry: None, rest: path.to_vec() };
+    let mut walk = Walk { view, here, entry: None };
+    let mut path = path.to_vec();
+    let mut position = 0;
     loop {
-        let rest = core::mem::take(&mut walk.rest);
-        let Some(component) = path::first_component(&rest) else {
+        let rest = path.get(position..).unwrap_or_default();
+        let Some(component) = path::first_component(rest) else {
             return Ok(End::Found(Found { location: walk.here, entry: walk.entry }));
         };
         if walk.here.node.kind() != Kind::Directory {
@@ -136,45 +137,54 @@ fn walk(cx: &mut TaskContext, view: &View, path: &[u8], last: Option<Last>, link
             return Ok(End::Parent(Parent { directory: walk.here, name, slash_follows }));
         }
         let follow = !component.is_last || component.slash_follows || last == Some(Last::Follow);
-        walk.step(cx, component, follow, links)?;
-        if component.is_last && component.slash_follows && walk.rest.is_empty() && walk.here.node.kind() != Kind::Directory {
+        if let Some(target) = walk.step(cx, component, follow, links)? {
+            path = target;
+            position = 0;
+            continue;
+        }
+        if component.is_last && component.slash_follows && walk.here.node.kind() != Kind::Directory {
             return Err(Errno::ENOTDIR);
         }
+        position = path.len() - component.rest.len();
     }
 }
 
 impl Walk<'_> {
-    /// Goes one component further; leaves in `rest` what is still to walk.
-    fn step(&mut self, cx: &mut TaskContext, component: path::Component<'_>, follow: bool, links: &mut u32) -> Result<(), Errno> {
+    /// Goes one component further; answers another path to go on with when it was a link.
+    fn step(
+        &mut self,
+        cx: &mut TaskContext,
+        component: path::Component<'_>,
+        follow: bool,
+        links: &mut u32,
+    ) -> Result<Option<Vec<u8>>, Errno> {
+        self.entry = None;
         match component.name {
-            b"." => self.entry = None,
-            b".." => {
-                self.here = up(cx, &self.view.root, &self.here);
-                self.entry = None;
-            }
+            b"." => {}
+            b".." => self.here = up(cx, &self.view.root, &self.here),
             name => {
                 let child = self.here.node.find(cx, name)?;
                 if child.kind() == Kind::Link && follow {
                     count_link(links)?;
-                    return self.follow(cx, child, component);
+                    return self.follow(cx, &child, component);
                 }
                 let place = self.here.beside(child);
-                let directory = self.here.clone();
-                self.here = if place.node.kind() == Kind::Directory { mount::uncover(cx, place) } else { place };
-                self.entry = Some((directory, name.into()));
+                let place = if place.node.kind() == Kind::Directory { mount::uncover(cx, place) } else { place };
+                let directory = core::mem::replace(&mut self.here, place);
+                if component.is_last {
+                    self.entry = Some((directory, name.into()));
+                }
             }
         }
-        self.rest = component.rest.to_vec();
-        Ok(())
+        Ok(None)
     }
 
-    fn follow(&mut self, cx: &mut TaskContext, link: Arc<dyn super::Node>, component: path::Component<'_>) -> Result<(), Errno> {
+    fn follow(&mut self, cx: &mut TaskContext, link: &Arc<dyn Node>, component: path::Component<'_>) -> Result<Option<Vec<u8>>, Errno> {
         if let Some(found) = link.leads_to(cx) {
             let found = found?;
             self.here = found.location;
             self.entry = found.entry;
-            self.rest = component.rest.to_vec();
-            return Ok(());
+            return Ok(None);
         }
         let mut target = link.target(cx)?;
         if target.is_empty() {
@@ -187,9 +197,7 @@ impl Walk<'_> {
             return Err(Errno::ENAMETOOLONG);
         }
         target.extend_from_slice(component.rest);
-        self.entry = None;
-        self.rest = target;
-        Ok(())
+        Ok(Some(target))
     }
 }
 

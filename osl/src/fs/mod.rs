@@ -21,6 +21,9 @@ pub mod path;
 pub mod permission;
 pub mod tmpfs;
 
+#[cfg(test)]
+mod tests;
+
 pub use attributes::{Attributes, Change};
 pub use context::FileSystemContext;
 pub use lookup::{Found, View};

@@ -10,6 +10,8 @@ use libkernel::address_space::{AddressSpace, UserAddress, current_space};
 use libkernel::wait::WaitQueue;
 use sync::{Flag, Published, SpinGuard, SpinLock, TaskContext, order};
 
+/// Bytes of a futex; its address is a multiple of them.
+pub const WORD_BYTES: u64 = 4;
 /// How many buckets; a power of two.
 pub const BUCKETS: usize = 256;
 

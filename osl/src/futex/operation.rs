@@ -10,6 +10,7 @@ use libkernel::clock;
 use libkernel::wait::Deadline;
 use sync::TaskContext;
 
+use super::bucket::WORD_BYTES;
 use super::wait::wait;
 use super::wake::{ALL_BITS, requeue, wake};
 use crate::error::errno;
@@ -119,7 +120,7 @@ fn wake_and_change(
     (of_first, of_second): (usize, usize),
     encoded: u32,
 ) -> Result<usize, Errno> {
-    if second.as_u64() % 4 != 0 {
+    if !second.as_u64().is_multiple_of(WORD_BYTES) {
         return Err(Errno::EINVAL);
     }
     let change = Change::decode(encoded)?;

@@ -7,6 +7,7 @@ use abi::process::RobustListHead;
 use libkernel::address_space::{UserAddress, user};
 use sync::TaskContext;
 
+use super::bucket::WORD_BYTES;
 use super::wake_one;
 
 /// As many as Linux follows.
@@ -46,7 +47,7 @@ fn marked(word: u32, owner: u32) -> Option<u32> {
 
 fn release(cx: &mut TaskContext, address: u64, owner: i32) {
     let at = UserAddress::new(address);
-    if address % 4 != 0 {
+    if !address.is_multiple_of(WORD_BYTES) {
         return;
     }
     let Ok(mut old) = user::load_u32(cx, at) else {

@@ -21,7 +21,7 @@ use libkernel::address_space::{UserAddress, user};
 use libkernel::wait::{Deadline, WaitQueue};
 use sync::{Flag, Published, TaskContext};
 
-use super::bucket::{self, Entry, Key, Waiter};
+use super::bucket::{self, Entry, Key, WORD_BYTES, Waiter};
 use crate::error::errno;
 
 /// Sleeps while the word at `address` is `value`, until a wake that one of `bits` concerns. `EINTR` when interrupted: the caller
@@ -34,7 +34,7 @@ pub fn wait(
     bits: u32,
     private: bool,
 ) -> Result<(), Errno> {
-    if bits == 0 || address.as_u64() % 4 != 0 {
+    if bits == 0 || !address.as_u64().is_multiple_of(WORD_BYTES) {
         return Err(Errno::EINVAL);
     }
     let key = Key::of(cx, address, private).ok_or(Errno::EFAULT)?;

@@ -10,7 +10,7 @@ use abi::Errno;
 use libkernel::address_space::UserAddress;
 use sync::TaskContext;
 
-use super::bucket::{self, Bucket, Key, Waiter};
+use super::bucket::{self, Bucket, Key, WORD_BYTES, Waiter};
 
 /// Every bit: a wake that concerns all.
 pub const ALL_BITS: u32 = u32::MAX;
@@ -24,7 +24,7 @@ fn call(cx: &TaskContext, woken: &[Arc<Waiter>]) -> usize {
 
 /// Wakes up to `count` waiters whom one of `bits` concerns; answers how many.
 pub fn wake(cx: &mut TaskContext, address: UserAddress, private: bool, bits: u32, count: usize) -> Result<usize, Errno> {
-    if bits == 0 || address.as_u64() % 4 != 0 {
+    if bits == 0 || !address.as_u64().is_multiple_of(WORD_BYTES) {
         return Err(Errno::EINVAL);
     }
     let key = Key::of(cx, address, private).ok_or(Errno::EFAULT)?;
@@ -54,23 +54,22 @@ pub fn requeue(
     wake: usize,
     moved: usize,
 ) -> Result<(usize, usize), Errno> {
-    if from.as_u64() % 4 != 0 || to.as_u64() % 4 != 0 {
+    if ![from, to].iter().all(|word| word.as_u64().is_multiple_of(WORD_BYTES)) {
         return Err(Errno::EINVAL);
     }
     let from = Key::of(cx, from, private).ok_or(Errno::EFAULT)?;
     let to = Key::of(cx, to, private).ok_or(Errno::EFAULT)?;
     let mut woken = Vec::new();
     let (here, there) = (from.bucket(), to.bucket());
-    let count;
-    if here == there {
+    let count = if here == there {
         let mut bucket = bucket::lock(cx, here);
         bucket::take(&mut bucket, from, ALL_BITS, wake, &mut woken);
-        count = rename(&mut bucket, from, to, moved);
+        rename(&mut bucket, from, to, moved)
     } else {
         let (mut source, mut target) = bucket::lock_two(cx, here, there);
         bucket::take(&mut source, from, ALL_BITS, wake, &mut woken);
-        count = carry(&mut source, &mut target, from, to, there, moved);
-    }
+        carry(&mut source, &mut target, from, to, there, moved)
+    };
     Ok((call(cx, &woken), count))
 }
 

@@ -47,6 +47,7 @@ fn depart(cx: &mut TaskContext, task: &Arc<Task>) {
     }
     let places = task.replace_file_system(cx, None);
     drop(places);
+    thread::user::set_memory(cx, None);
     let id = task.id();
     let (is_last, status, stopped) = leave_members(cx, &process, id);
     let place = TREE.lock(cx).remove_task(id, task);
@@ -124,7 +125,6 @@ struct Consequences {
 fn end(cx: &mut TaskContext, process: &Arc<Process>, status: ExitStatus) {
     process.interval.cancel_all(cx);
     let usage = process.usage(cx).plus(process.children_usage(cx));
-    thread::user::set_memory(cx, None);
     let space = process.replace_space(cx, None);
     drop(space);
     let consequences = {

@@ -141,8 +141,7 @@ fn forget_old_program(cx: &mut TaskContext, task: &Arc<Task>) {
     drop((old, actions));
     task.set_signal_stack(cx, SignalStack { flags: SS_DISABLE, ..SignalStack::default() });
     task.death_signal.store(0);
-    let rest = task.restart.lock(cx).take();
-    drop(rest);
+    *task.restart.lock(cx) = None;
     own_files(cx, task);
     task.files(cx).close_for_exec(cx);
 }

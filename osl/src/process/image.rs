@@ -72,8 +72,7 @@ pub fn build(
     space.set_break_base(cx, UserAddress::new(loaded.end));
     let vector = auxiliary_vector(&image, &loaded, started.as_ref(), credentials, secure);
     let stack = build_stack(cx, task, &space, wish, &vector, image.runs_stack)?;
-    let path = String::from_utf8_lossy(&wish.path).into_owned();
-    let program = Program { path, arguments: stack.arguments, environment: stack.environment };
+    let program = Program { file: Some(file.found.clone()), arguments: stack.arguments, environment: stack.environment };
     let entry = started.map_or(loaded.entry, |started| started.entry);
     Ok(NewProgram { space, entry, stack: stack.pointer, program })
 }

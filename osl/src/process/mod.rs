@@ -19,6 +19,8 @@ pub mod limits;
 pub mod numbers;
 pub mod program;
 pub mod restart;
+#[cfg(test)]
+mod sample;
 pub mod shared;
 pub mod signals;
 pub mod start;
@@ -28,6 +30,8 @@ pub mod task;
 pub mod terminal;
 pub mod times;
 pub mod tree;
+#[cfg(test)]
+mod tree_tests;
 pub mod wait;
 
 pub use current::current;

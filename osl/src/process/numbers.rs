@@ -16,6 +16,12 @@ pub struct Numbers {
     holders: BTreeMap<i32, u32>,
 }
 
+impl Default for Numbers {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Numbers {
     /// None in use; the first one given will be 1.
     pub const fn new() -> Self {
@@ -32,6 +38,12 @@ impl Numbers {
             }
         }
         None
+    }
+
+    /// Whether somebody uses a number.
+    #[cfg(test)]
+    pub fn is_held(&self, number: i32) -> bool {
+        self.holders.contains_key(&number)
     }
 
     /// One more holder of a number.

@@ -11,10 +11,9 @@ use sync::TaskContext;
 
 use super::task::Task;
 use crate::elf::stack::Strings;
-use crate::file::OpenFile;
 use crate::fs::buffer::KernelSink;
 use crate::fs::lookup::{self, Last};
-use crate::fs::{Attributes, Kind, Location, Node, View, permission};
+use crate::fs::{Attributes, Found, Kind, Node, View, permission};
 
 /// Bytes of a file that are looked at to tell what it is.
 const HEAD_BYTES: usize = 256;
@@ -25,6 +24,8 @@ const SCRIPT_LIMIT: u32 = 4;
 pub struct ProgramFile {
     /// The file.
     pub node: Arc<dyn Node>,
+    /// Where it was found.
+    pub found: Found,
     /// Its owner and permissions.
     pub attributes: Attributes,
     /// Its first bytes.
@@ -57,8 +58,8 @@ impl From {
 
 /// Finds the file. Scripts change the wish's arguments to what their interpreter gets.
 pub fn find(cx: &mut TaskContext, task: &Task, from: From, wish: &mut Wish) -> Result<ProgramFile, Errno> {
-    let place = first_place(cx, task, from, wish)?;
-    let mut file = open(cx, task, &place)?;
+    let found = first_place(cx, task, from, wish)?;
+    let mut file = open(cx, task, found)?;
     let mut scripts = 0;
     while file.head.starts_with(b"#!") {
         scripts += 1;
@@ -69,8 +70,8 @@ pub fn find(cx: &mut TaskContext, task: &Task, from: From, wish: &mut Wish) -> R
         let interpreter = interpreter(&file.head).ok_or(Errno::ENOEXEC)?;
         lead_to(wish, &script, &interpreter).ok_or(Errno::ENOMEM)?;
         let view = view(cx, task);
-        let place = lookup::find(cx, &view, interpreter.path, Last::Follow)?.location;
-        file = open(cx, task, &place)?;
+        let found = lookup::find(cx, &view, interpreter.path, Last::Follow)?;
+        file = open(cx, task, found)?;
     }
     Ok(file)
 }
@@ -78,8 +79,8 @@ pub fn find(cx: &mut TaskContext, task: &Task, from: From, wish: &mut Wish) -> R
 /// Opens another program's file by its path, for one that asks to be started by it.
 pub fn open_path(cx: &mut TaskContext, task: &Task, path: &[u8]) -> Result<ProgramFile, Errno> {
     let view = view(cx, task);
-    let place = lookup::find(cx, &view, path, Last::Follow)?.location;
-    open(cx, task, &place)
+    let found = lookup::find(cx, &view, path, Last::Follow)?;
+    open(cx, task, found)
 }
 
 fn view(cx: &TaskContext, task: &Task) -> View {
@@ -87,7 +88,7 @@ fn view(cx: &TaskContext, task: &Task) -> View {
     View::of(cx, &context, task.credentials(cx))
 }
 
-fn first_place(cx: &mut TaskContext, task: &Task, from: From, wish: &mut Wish) -> Result<Location, Errno> {
+fn first_place(cx: &mut TaskContext, task: &Task, from: From, wish: &mut Wish) -> Result<Found, Errno> {
     if from.flags & !(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) != 0 {
         return Err(Errno::EINVAL);
     }
@@ -95,10 +96,10 @@ fn first_place(cx: &mut TaskContext, task: &Task, from: From, wish: &mut Wish) -
     let last = if stays { Last::Stay } else { Last::Follow };
     let view = view(cx, task);
     if wish.path.starts_with(b"/") || from.descriptor == AT_FDCWD {
-        return not_a_link(lookup::find(cx, &view, &wish.path, last)?.location);
+        return not_a_link(lookup::find(cx, &view, &wish.path, last)?);
     }
     let open = task.files(cx).get(cx, from.descriptor)?;
-    let start = location_of(&open)?;
+    let start = open.found().cloned().ok_or(Errno::EACCES)?;
     let given = core::mem::take(&mut wish.path);
     wish.path = alloc::format!("/dev/fd/{}", from.descriptor).into_bytes();
     if given.is_empty() {
@@ -106,25 +107,22 @@ fn first_place(cx: &mut TaskContext, task: &Task, from: From, wish: &mut Wish) -
     }
     wish.path.push(b'/');
     wish.path.extend_from_slice(&given);
-    not_a_link(lookup::find(cx, &view.from(start), &given, last)?.location)
+    not_a_link(lookup::find(cx, &view.from(start.location), &given, last)?)
 }
 
-fn location_of(open: &OpenFile) -> Result<Location, Errno> {
-    open.found().map(|found| found.location.clone()).ok_or(Errno::EACCES)
+fn not_a_link(found: Found) -> Result<Found, Errno> {
+    if found.location.node.kind() == Kind::Link { Err(Errno::ELOOP) } else { Ok(found) }
 }
 
-fn not_a_link(place: Location) -> Result<Location, Errno> {
-    if place.node.kind() == Kind::Link { Err(Errno::ELOOP) } else { Ok(place) }
-}
-
-fn open(cx: &mut TaskContext, task: &Task, place: &Location) -> Result<ProgramFile, Errno> {
-    let attributes = place.node.attributes(cx)?;
+fn open(cx: &mut TaskContext, task: &Task, found: Found) -> Result<ProgramFile, Errno> {
+    let node = found.location.node.clone();
+    let attributes = node.attributes(cx)?;
     if attributes.kind != Kind::Regular {
         return Err(Errno::EACCES);
     }
     permission::check(&task.credentials(cx), &attributes, permission::EXECUTE)?;
-    let head = read(cx, &place.node, 0, HEAD_BYTES)?;
-    Ok(ProgramFile { node: place.node.clone(), attributes, head })
+    let head = read(cx, &node, 0, HEAD_BYTES)?;
+    Ok(ProgramFile { node, found, attributes, head })
 }
 
 /// Bytes of a file, fewer at its end.

@@ -21,12 +21,13 @@ use super::signals::state::SignalState;
 use super::task::{NAME_BYTES, Task, name_text};
 use super::times::{Spent, Usage};
 use crate::credentials::Credentials;
+use crate::fs::Found;
 
 /// Where a program's arguments stand in its memory, for /proc.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Program {
-    /// The path of its file.
-    pub path: String,
+    /// Its file, as it was found: no path needs to be followed again to show or to open it.
+    pub file: Option<Found>,
     /// First and last-but-one byte of its arguments.
     pub arguments: (u64, u64),
     /// The same of its environment.
@@ -188,9 +189,9 @@ impl Process {
         core::mem::replace(&mut self.shared.lock(cx).program, program)
     }
 
-    /// The path of its program's file.
-    pub fn executable(&self, cx: &TaskContext) -> String {
-        self.program(cx).path.clone()
+    /// Its program's file.
+    pub fn executable(&self, cx: &TaskContext) -> Option<Found> {
+        self.program(cx).file.clone()
     }
 
     /// Where its arguments stand in its memory.

@@ -78,6 +78,12 @@ pub struct Tree {
     users: BTreeMap<u32, usize>,
 }
 
+impl Default for Tree {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Tree {
     /// Nobody.
     pub const fn new() -> Self {
@@ -99,6 +105,12 @@ impl Tree {
     /// Gives a number back whose task never came to be.
     pub fn return_number(&mut self, number: i32) {
         self.numbers.release(number);
+    }
+
+    /// Whether somebody uses a number.
+    #[cfg(test)]
+    pub fn holds_number(&self, number: i32) -> bool {
+        self.numbers.is_held(number)
     }
 
     /// How many tasks there are, and how many of one user.

@@ -7,7 +7,7 @@ use core::any::Any;
 
 use abi::Errno;
 use libkernel::log;
-use sync::TaskContext;
+use sync::{Published, TaskContext};
 
 use crate::file::File;
 use crate::file::file::{Manner, written};
@@ -18,12 +18,13 @@ use crate::fs::node::{Node, Place, Written};
 /// The log, opened.
 pub struct LogDevice {
     node: Arc<dyn Node>,
+    place: Published<u64>,
 }
 
 impl LogDevice {
     /// The log, opened by this node.
     pub fn new(node: Arc<dyn Node>) -> Self {
-        Self { node }
+        Self { node, place: Published::<u64>::new(0) }
     }
 }
 
@@ -40,16 +41,13 @@ impl File for LogDevice {
         Some(&self.node)
     }
 
-    fn has_position(&self) -> bool {
-        true
-    }
-
-    fn read(&self, cx: &mut TaskContext, at: u64, _manner: Manner, into: &mut dyn Sink) -> Result<usize, Errno> {
+    fn read(&self, cx: &mut TaskContext, _at: u64, _manner: Manner, into: &mut dyn Sink) -> Result<usize, Errno> {
         let mut bytes = buffer::chunk(into.remaining())?;
-        let (count, _) = log::read(at, &mut bytes);
+        let (count, next) = log::read(self.place.load(), &mut bytes);
         if count == 0 {
             return Err(Errno::EAGAIN);
         }
+        self.place.store(next);
         into.put(cx, bytes.get(..count).unwrap_or(&[]))?;
         Ok(count)
     }

@@ -181,11 +181,11 @@ pub fn wait4(
         return Err(Errno::EINVAL);
     }
     let which = match which {
-        i32::MIN => return Err(Errno::ESRCH),
         -1 => Which::Any,
         0 => Which::Group(own_group(caller)),
-        ..0 => Which::Group(-which),
-        _ => Which::Process(which),
+        1.. => Which::Process(which),
+        // The lowest number has no group to be the negative of.
+        _ => Which::Group(which.checked_neg().ok_or(Errno::ESRCH)?),
     };
     let wanted = wanted(which, options | option::WEXITED);
     let process = caller.process();

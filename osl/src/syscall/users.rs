@@ -77,7 +77,8 @@ impl Three {
     /// As `setreuid`.
     fn set_two(self, real: u32, effective: u32, privileged: bool) -> Result<Self, Errno> {
         let real_fits = real == KEEP || real == self.real || real == self.effective;
-        if !privileged && !(real_fits && self.holds(effective)) {
+        let fits = real_fits && self.holds(effective);
+        if !privileged && !fits {
             return Err(Errno::EPERM);
         }
         let new = self.with(real, effective, KEEP);

@@ -212,7 +212,7 @@ impl Line {
     fn edit(&mut self, byte: u8, effects: &mut Effects) -> bool {
         let extended = self.settings.local_has(local::IEXTEN);
         if self.settings.is(byte, character::VERASE) {
-            self.erase(byte, effects, |line, is_utf8| one_character(line, is_utf8));
+            self.erase(byte, effects, one_character);
         } else if self.settings.is(byte, character::VKILL) {
             self.kill(byte, effects);
         } else if extended && self.settings.is(byte, character::VWERASE) {

@@ -173,10 +173,9 @@ impl Terminal {
 
     fn try_take(&self, cx: &TaskContext, most: usize, least: usize) -> Option<Found> {
         let mut state = self.state.lock(cx);
-        if state.line.is_canonical() || state.line.waiting() >= least {
-            if let Some(bytes) = state.line.take(most) {
-                return Some(Found::Bytes(bytes));
-            }
+        let is_enough = state.line.is_canonical() || state.line.waiting() >= least;
+        if is_enough && let Some(bytes) = state.line.take(most) {
+            return Some(Found::Bytes(bytes));
         }
         state.hung_up.then_some(Found::HungUp)
     }

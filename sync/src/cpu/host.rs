@@ -7,6 +7,13 @@ use super::{CpuId, Local};
 use core::cell::{Cell, RefCell};
 use std::boxed::Box;
 
+#[cfg(loom)]
+use loom::{thread::yield_now, thread_local};
+#[cfg(shuttle)]
+use shuttle::{thread::yield_now, thread_local};
+#[cfg(not(any(loom, shuttle)))]
+use std::{thread::yield_now, thread_local};
+
 /// A played CPU: its words and its interrupt flag. Moves from thread to thread like a baton.
 pub struct Baton {
     local: Local,
@@ -38,7 +45,7 @@ impl Baton {
     }
 }
 
-crate::atomic::thread_local! {
+thread_local! {
     #[allow(clippy::missing_const_for_thread_local, reason = "loom's thread_local! knows no const")]
     static SEAT: Seat = Seat(RefCell::new(None));
 }
@@ -218,5 +225,5 @@ pub fn enable_interrupts() {
 }
 
 pub fn relax() {
-    crate::atomic::yield_now();
+    yield_now();
 }

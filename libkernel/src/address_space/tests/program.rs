@@ -10,7 +10,6 @@ use machine::addr::{PhysAddr, VirtAddr};
 use machine::paging::{self, Flags};
 use machine::physical;
 use std::string::String;
-use std::sync::Mutex;
 use std::vec::Vec;
 use sync::TaskContext;
 
@@ -64,8 +63,8 @@ pub fn run(space: &AddressSpace, cx: &mut TaskContext, address: u64) -> Result<(
 
 /// A file: page `n` begins with the byte `n + 1`.
 pub struct File {
-    pub pages: Mutex<Vec<Page>>,
-    pub writable: bool,
+    pages: Vec<Page>,
+    writable: bool,
 }
 
 impl File {
@@ -75,13 +74,13 @@ impl File {
             page.write(0, &[number + 1]);
             page
         };
-        File { pages: Mutex::new((0..length).map(page).collect()), writable }
+        File { pages: (0..length).map(page).collect(), writable }
     }
 }
 
 impl PageSource for File {
     fn page(&self, _: &mut TaskContext, index: u64, _: bool) -> Result<Page, KernelError> {
-        self.pages.lock().unwrap().get(index as usize).cloned().ok_or(KernelError::NotFound)
+        self.pages.get(index as usize).cloned().ok_or(KernelError::NotFound)
     }
 
     fn name(&self) -> String {

@@ -162,7 +162,7 @@ impl Content {
         let gone = pages.present.split_off(&size.div_ceil(PAGE));
         let last = pages.present.get(&(size / PAGE)).cloned();
         drop(pages);
-        if let Some(page) = last.filter(|_| size % PAGE != 0) {
+        if let Some(page) = last.filter(|_| !size.is_multiple_of(PAGE)) {
             let begin = usize::try_from(size % PAGE).unwrap_or(0);
             zero(&page, begin, PAGE_BYTES);
         }

@@ -5,6 +5,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use abi::Errno;
 
@@ -66,6 +67,12 @@ impl Names {
     pub(super) fn replace(&mut self, name: &[u8], node: Arc<TmpNode>) -> Option<Arc<TmpNode>> {
         let slot = self.by_name.get_mut(name)?;
         Some(core::mem::replace(&mut slot.node, node))
+    }
+
+    /// Takes everything out: the directory itself is gone.
+    pub(super) fn take_all(&mut self) -> Vec<Arc<TmpNode>> {
+        self.by_position.clear();
+        core::mem::take(&mut self.by_name).into_values().map(|slot| slot.node).collect()
     }
 
     /// Marks an empty directory as removed.

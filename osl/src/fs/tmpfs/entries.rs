@@ -15,6 +15,7 @@ use super::node::TmpNode;
 
 pub(super) fn create(cx: &TaskContext, directory: &TmpNode, name: &[u8], new: New<'_>) -> Result<Arc<TmpNode>, Errno> {
     let names = directory.names()?;
+    directory.volume.check_room()?;
     let parent = directory.me.upgrade();
     let node = TmpNode::create(&directory.volume, parent.as_ref(), new);
     names.lock(cx).insert(name, node.clone())?;
@@ -30,7 +31,9 @@ pub(super) fn link(cx: &TaskContext, directory: &TmpNode, name: &[u8], file: &Tm
     if node.links(cx) == 0 {
         return Err(Errno::ENOENT);
     }
+    directory.volume.check_room()?;
     directory.names()?.lock(cx).insert(name, node)?;
+    directory.volume.add_name();
     file.add_links(cx, 1);
     directory.touch(cx);
     Ok(())

@@ -54,6 +54,7 @@ pub(super) struct TmpNode {
 
 impl TmpNode {
     pub(super) fn create(volume: &Arc<Tmpfs>, parent: Option<&Arc<Self>>, new: New<'_>) -> Arc<Self> {
+        volume.add_name();
         let identity = Identity { file_system: volume.device, number: volume.take_number() };
         let mut attributes = Attributes::plain(identity, new.kind, new.mode & mode::PERMISSIONS, clock::wall_clock());
         attributes.user = new.user;
@@ -137,6 +138,29 @@ impl TmpNode {
     /// The name is gone: what the file's link count loses by it.
     pub(super) fn lost_name(&self, cx: &TaskContext) {
         self.add_links(cx, if self.kind == Kind::Directory { -2 } else { -1 });
+        if self.links(cx) > 0 {
+            self.volume.remove_name();
+        }
+    }
+
+    fn take_children(&mut self) -> Vec<Arc<Self>> {
+        match &mut self.body {
+            Body::Directory(names) => names.get_mut().take_all(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// A tree is taken apart from the top without going deeper into the stack, however deep it is.
+impl Drop for TmpNode {
+    fn drop(&mut self) {
+        self.volume.remove_name();
+        let mut pending = self.take_children();
+        while let Some(node) = pending.pop() {
+            if let Some(mut node) = Arc::into_inner(node) {
+                pending.append(&mut node.take_children());
+            }
+        }
     }
 }
 

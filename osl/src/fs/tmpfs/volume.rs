@@ -1,6 +1,7 @@
 //! One file system in memory: its number, its limit, its root.
 //!
-//! Invariant: `used` is the number of pages that its files hold, and never stays above `limit`.
+//! Invariant: `used` is the number of pages that its files hold, `names` the number of files and of further names that
+//! they have; neither stays above `limit`.
 
 use alloc::sync::Arc;
 
@@ -23,6 +24,8 @@ pub struct Tmpfs {
     pub(super) device: u64,
     limit: u64,
     used: Published<u64>,
+    /// Files, and further names of files.
+    names: Published<u64>,
     next_number: Published<u64>,
 }
 
@@ -36,7 +39,13 @@ impl Tmpfs {
 
     pub(super) fn volume(limit: u64) -> Arc<Self> {
         let minor = u32::try_from(NEXT_MINOR.fetch_add(1)).unwrap_or(u32::MAX);
-        Arc::new(Self { device: device_number(0, minor), limit, used: Published::<u64>::new(0), next_number: Published::<u64>::new(1) })
+        Arc::new(Self {
+            device: device_number(0, minor),
+            limit,
+            used: Published::<u64>::new(0),
+            names: Published::<u64>::new(0),
+            next_number: Published::<u64>::new(1),
+        })
     }
 
     pub(super) fn limit(&self) -> u64 {
@@ -45,6 +54,19 @@ impl Tmpfs {
 
     pub(super) fn take_number(&self) -> u64 {
         self.next_number.fetch_add(1)
+    }
+
+    /// Refuses one more file or name when there are as many as pages are allowed: they cost kernel memory too.
+    pub(super) fn check_room(&self) -> Result<(), Errno> {
+        if self.names.load() < self.limit { Ok(()) } else { Err(Errno::ENOSPC) }
+    }
+
+    pub(super) fn add_name(&self) {
+        self.names.fetch_add(1);
+    }
+
+    pub(super) fn remove_name(&self) {
+        self.names.fetch_sub(1);
     }
 
     /// One more page, if the limit allows.
@@ -70,7 +92,7 @@ impl Tmpfs {
             blocks_free: free,
             blocks_available: free,
             files: self.limit,
-            files_free: free,
+            files_free: self.limit.saturating_sub(self.names.load()),
             name_length: NAME_LIMIT,
             ..Statfs::default()
         }

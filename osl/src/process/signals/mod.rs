@@ -9,6 +9,8 @@ pub mod pending;
 pub mod post;
 pub mod set;
 pub mod state;
+#[cfg(test)]
+mod state_tests;
 
 pub use actions::{Disposition, SignalActions};
 pub use post::{

@@ -10,8 +10,7 @@ use sync::TaskContext;
 
 use super::gather::{self, Subject};
 use super::{limits, maps, mounts, task_text};
-use crate::fs::lookup::{self, Last};
-use crate::fs::{Found, Location, View, names};
+use crate::fs::{Found, Location, names};
 use crate::process;
 
 /// Most bytes of arguments or environment that are shown.
@@ -57,7 +56,7 @@ pub static FILES: [TaskFile; 19] = [
     file("comm", What::Writable(name, set_name)),
     file("cwd", What::Link(|cx, subject| shown(cx, subject, working_directory), working_directory)),
     file("environ", What::Private(environment)),
-    file("exe", What::Link(executable_path, executable)),
+    file("exe", What::Link(|cx, subject| shown(cx, subject, executable), executable)),
     file("fd", What::Descriptors),
     file("limits", What::Open(all_limits)),
     file("maps", What::Private(maps::read)),
@@ -126,20 +125,9 @@ fn root(cx: &mut TaskContext, subject: &Subject) -> Result<Found, Errno> {
     Ok(directory(context.root(cx)))
 }
 
-/// The path of the program; none for a task that never ran one.
-fn executable_path(cx: &mut TaskContext, subject: &Subject) -> Result<Vec<u8>, Errno> {
-    let path = subject.process.executable(cx);
-    if path.is_empty() { Err(Errno::ENOENT) } else { Ok(path.into_bytes()) }
-}
-
-/// The program's file, if it still stands where it was started from.
+/// The program's file itself, whatever stands at its path by now; none for a task that never ran one.
 fn executable(cx: &mut TaskContext, subject: &Subject) -> Result<Found, Errno> {
-    let path = executable_path(cx, subject)?;
-    let context = subject.task()?.working_context(cx).ok_or(Errno::ESRCH)?;
-    let looker = process::current(cx).ok_or(Errno::ESRCH)?;
-    let credentials = looker.credentials(cx);
-    let view = View::of(cx, &context, credentials);
-    lookup::find(cx, &view, &path, Last::Follow)
+    subject.process.executable(cx).ok_or(Errno::ENOENT)
 }
 
 fn shown(cx: &mut TaskContext, subject: &Subject, lead: Lead) -> Result<Vec<u8>, Errno> {

@@ -3,8 +3,8 @@
 //! Invariant: a walk ends, and reads only what is mapped: each frame lies above the one before, and each word is read by
 //! `probe`. It is for reports: any stack, however broken, gives some addresses and no fault.
 
+use super::TrapFrame;
 use crate::probe;
-use crate::trap::TrapFrame;
 use core::arch::asm;
 
 const LONGEST: usize = 64;
