@@ -45,7 +45,7 @@ fn run(cx: &mut TaskContext, archive: Option<Archive>, line: CommandLine) {
         warn!("command line: {} means nothing here", alloc::string::String::from_utf8_lossy(word));
     }
     if let Some(how) = &line.debug {
-        break_down(how);
+        debug(how);
     }
     let settings = Settings { framed: line.framed, window: line.window, separate_errors: line.piped };
     if let Err(error) = CONSOLE.start(cx, settings) {
@@ -93,14 +93,15 @@ fn ended(_: &mut TaskContext, status: ExitStatus) {
     power::off()
 }
 
-/// `debug=` on the command line: what a broken kernel looks like, for those who test or read reports.
-fn break_down(how: &[u8]) {
+/// `debug=` on the command line: every system call in the log, or what a broken kernel looks like.
+fn debug(how: &[u8]) {
     match how {
         b"panic" => panic!("asked for by debug=panic"),
         b"overflow" => {
             black_box(descend(black_box(1)));
         }
-        _ => warn!("debug: only panic and overflow are known"),
+        b"calls" => osl::syscall::dispatch::TRACE.set(),
+        _ => warn!("debug: only panic, overflow and calls are known"),
     }
 }
 

@@ -1,6 +1,5 @@
 //! Programs and scripts on both kernels: Linux first, then Braid at every CPU count. Their answers must agree.
 
-use std::collections::HashMap;
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
@@ -95,7 +94,7 @@ impl Booted {
     }
 }
 
-/// One case per subject and CPU count; the root with all of them is packed once.
+/// One case per subject and CPU count.
 pub fn cases(kernel: &Path, selection: &Selection, report: &Report) -> Outcome<Vec<Case>> {
     let wanted: Vec<Subject> = programs::subjects()?.into_iter().filter(|subject| selection.takes(&subject.name)).collect();
     if wanted.is_empty() {
@@ -106,16 +105,14 @@ pub fn cases(kernel: &Path, selection: &Selection, report: &Report) -> Outcome<V
         report.failed("the programs of tests/linux build", began.elapsed(), &failure.message);
         return Ok(Vec::new());
     }
-    let wanted: Vec<Subject> = wanted.into_iter().filter(|subject| has_its_programs(subject, report)).collect();
-    let root = packed(&wanted)?;
-    let kernel = kernel.to_path_buf();
     let mut cases = Vec::new();
-    for subject in wanted {
-        let subject = Arc::new((subject, OnceLock::new()));
+    for subject in wanted.into_iter().filter(|subject| has_its_programs(subject, report)) {
+        let (root, kernel) = (packed(&subject)?, kernel.to_path_buf());
+        let shared = Arc::new((subject, OnceLock::new(), kernel, root));
         for &cpus in &selection.cpus {
-            let (subject, kernel, root) = (subject.clone(), kernel.clone(), root.clone());
-            let name = format!("{} on {cpus} CPUs", subject.0.name);
-            let work = move || compare(&subject.0, &subject.1, &kernel, &root, cpus);
+            let shared = shared.clone();
+            let name = format!("{} on {cpus} CPUs", shared.0.name);
+            let work = move || compare(&shared.0, &shared.1, &shared.2, &shared.3, cpus);
             cases.push(Case { name, alone: false, work: Box::new(work) });
         }
     }
@@ -148,24 +145,22 @@ fn compare(subject: &Subject, oracle: &OnceLock<Result<Answer, String>>, kernel:
     Ok(())
 }
 
-fn packed(subjects: &[Subject]) -> Outcome<PathBuf> {
-    let mut extras = HashMap::new();
-    for subject in subjects {
-        let name = format!("tests/{}", subject.file.file_name().unwrap_or_default().display());
-        let bytes = std::fs::read(&subject.file).explain(format_args!("reading {}", subject.file.display()))?;
-        extras.insert(name, bytes);
+/// A root with this subject and what it uses: the less there is to unpack, the sooner the test begins.
+fn packed(subject: &Subject) -> Outcome<PathBuf> {
+    let mut files = vec![(format!("tests/{}", subject.file.file_name().unwrap_or_default().display()), subject.file.clone())];
+    if subject.needs_bash() {
+        files.push(("bin/bash".into(), programs::bash()?));
     }
-    if subjects.iter().any(Subject::needs_bash) {
-        extras.insert("bin/bash".into(), std::fs::read(programs::bash()?).explain("reading bash")?);
-    }
-    for package in subjects.iter().flat_map(|subject| &subject.needs) {
+    for package in &subject.needs {
         let program = third_party::program(package)?;
-        let name = format!("bin/{}", program.file_name().unwrap_or_default().display());
-        extras.insert(name, std::fs::read(&program).explain(format_args!("reading {}", program.display()))?);
+        files.push((format!("bin/{}", program.file_name().unwrap_or_default().display()), program));
     }
-    let mut extras: Vec<Extra> = extras.into_iter().map(|(name, bytes)| Extra { name, permissions: 0o755, bytes }).collect();
-    extras.sort_by(|one, other| one.name.cmp(&other.name));
-    root::store("tests.cpio", &root::built_in(&extras)?)
+    let mut extras = Vec::new();
+    for (name, file) in files {
+        let bytes = std::fs::read(&file).explain(format_args!("reading {}", file.display()))?;
+        extras.push(Extra { name, permissions: 0o755, bytes });
+    }
+    root::store(&format!("{}.cpio", subject.name.replace('/', "-")), &root::built_in(&extras)?)
 }
 
 /// The first line on which two outputs part.

@@ -77,6 +77,8 @@ pub fn build() -> Outcome<()> {
     cargo.args(["build", "--release", "--package", "linux-tests", "--target", HOST_TARGET]);
     cargo.arg("--target-dir").arg(places::programs_target());
     cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static");
+    // They travel in the root archive of every boot: small is fast.
+    cargo.env("CARGO_PROFILE_RELEASE_DEBUG", "0").env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
     let built = cargo.stdin(Stdio::null()).stdout(std::io::stderr()).status().explain("starting cargo")?;
     if built.success() { Ok(()) } else { Err(Failure::new("the programs of tests/linux do not build")) }
 }

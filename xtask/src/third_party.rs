@@ -42,6 +42,7 @@ pub fn program(name: &str) -> Outcome<PathBuf> {
     cargo.args(["--target", HOST_TARGET]).arg("--root").arg(places::target().join("third-party"));
     cargo.arg("--target-dir").arg(places::target().join("third-party/build"));
     cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static");
+    cargo.env("CARGO_PROFILE_RELEASE_DEBUG", "0").env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
     let built = cargo.stdin(Stdio::null()).stdout(std::io::stderr()).status().explain("starting cargo install")?;
     if !built.success() {
         return Err(Failure::new(format!("{name} {} does not build", package.version)));

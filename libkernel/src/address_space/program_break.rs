@@ -27,8 +27,9 @@ impl Heap {
         Heap { base: 0, end: 0 }
     }
 
-    pub const fn holds(self, region: &Region) -> bool {
-        self.base < self.end && region.start >= page_end(self.base) && region.end <= page_end(self.end)
+    /// Is part of the heap in it? It may be one with the zeroes that the program was loaded with.
+    pub const fn is_part_of(self, region: &Region) -> bool {
+        self.base < self.end && region.start < self.end && region.end > self.base
     }
 }
 

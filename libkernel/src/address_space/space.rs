@@ -107,7 +107,7 @@ impl Parts {
         let (offset, name) = match &region.contents {
             Contents::Source { source, first_page, .. } => (first_page.saturating_mul(super::address::PAGE), source.name()),
             Contents::Anonymous if region.grows_to.is_some() => (0, String::from("[stack]")),
-            Contents::Anonymous if self.heap.holds(region) => (0, String::from("[heap]")),
+            Contents::Anonymous if self.heap.is_part_of(region) => (0, String::from("[heap]")),
             Contents::Anonymous => (0, String::new()),
         };
         RegionInfo {

@@ -94,25 +94,6 @@ pub fn release_initial_root(at: PhysAddr, length: u64) {
     frames::add(at.as_u64().max(LOW_MEMORY)..at.as_u64().saturating_add(length));
 }
 
-/// Tests share the host's array; nobody gives it back.
-#[cfg(test)]
-#[allow(unsafe_code)]
-pub(crate) fn initialise_for_tests() {
-    use std::sync::Once;
-    static DONE: Once = Once::new();
-    DONE.call_once(|| {
-        let bytes = machine::physical::RAM_BYTES;
-        let frame_count = (bytes / PAGE_SIZE as u64) as usize;
-        let bookkeeping = frames::bookkeeping_bytes(frame_count) as u64;
-        // SAFETY: the beginning of the array, which nobody else uses: frames are given from behind it.
-        unsafe { frames::start(frame_count, PhysAddr::new(0)) };
-        frames::add(bookkeeping..bytes);
-        let Some(root) = frames::take(frames::Owner::PageTable) else { return };
-        machine::physical::zero_frame(root);
-        kernel_map::initialise(root.start());
-    });
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

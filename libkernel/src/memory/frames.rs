@@ -10,7 +10,7 @@ use core::ops::Range;
 use machine::addr::{Frame, PAGE_SIZE, PhysAddr};
 use machine::paging::FrameSource;
 use machine::physical;
-use sync::{Counter, CpuLocal, IrqOff, MAXIMUM_CPUS, Once, Published, ReferenceCount, SpinLock, order};
+use sync::{Counter, CpuLocal, IrqOff, MAXIMUM_CPUS, Once, PerCpu, Published, ReferenceCount, SpinLock, order};
 
 /// What a frame is used for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,7 +44,10 @@ static ZONE: SpinLock<Zone, order::FrameZone> = SpinLock::new(Zone::empty());
 static MAGAZINES: CpuLocal<ArrayVec<Frame, MAGAZINE>> = CpuLocal::new([const { ArrayVec::new_const() }; MAXIMUM_CPUS]);
 static RECORDS: Once<&'static [Record]> = Once::new();
 static TOTAL: Counter = Counter::new(0);
-static OWNED: [Counter; OWNERS] = [const { Counter::new(0) }; OWNERS];
+/// How many frames came to each owner on a CPU, less those that left it there; only the sum over CPUs means something.
+static OWNED: PerCpu<[Counter; OWNERS]> = PerCpu::new([const { [const { Counter::new(0) }; OWNERS] }; MAXIMUM_CPUS]);
+/// What the zone said last about its free frames.
+static FREE_IN_ZONE: Counter = Counter::new(0);
 
 /// How much memory of the boot memory the records of `frames` frames take.
 pub(super) fn bookkeeping_bytes(frames: usize) -> usize {
@@ -95,8 +98,8 @@ pub(super) fn add(range: Range<u64>) {
         record.owner.store(Owner::Free as u8);
     }
     TOTAL.add((to - from) as u64);
-    OWNED[Owner::Free as usize].add((to - from) as u64);
-    ZONE.lock_without_context().add(from, to);
+    count_owner(Owner::Nobody, Owner::Free, (to - from) as u64, &IrqOff::new());
+    with_zone(|zone| zone.add(from, to));
 }
 
 fn record(frame: Frame) -> &'static Record {
@@ -111,9 +114,21 @@ fn change_owner(frame: Frame, from: Owner, to: Owner) {
     assert!(before == from as u8, "frame {:#x} belongs to owner {before}, not to {from:?}", frame.number());
 }
 
-fn count_owner(from: Owner, to: Owner, frames: u64) {
-    OWNED[from as usize].sub(frames);
-    OWNED[to as usize].add(frames);
+fn count_owner(from: Owner, to: Owner, frames: u64, irq: &IrqOff) {
+    let owned = OWNED.mine(irq);
+    owned[from as usize].sub(frames);
+    owned[to as usize].add(frames);
+}
+
+fn owned(owner: Owner) -> u64 {
+    OWNED.iter_all().fold(0, |sum: u64, (_, owned)| sum.wrapping_add(owned[owner as usize].get()))
+}
+
+fn with_zone<R>(work: impl FnOnce(&mut Zone) -> R) -> R {
+    let mut zone = ZONE.lock_without_context();
+    let result = work(&mut zone);
+    FREE_IN_ZONE.set(zone.free_frames() as u64);
+    result
 }
 
 /// The count of those who share a frame; only `Page` uses it.
@@ -125,7 +140,8 @@ fn reserve() -> usize {
     (TOTAL.get() as usize / RESERVE_FRACTION).max(RESERVE_MINIMUM)
 }
 
-fn is_refused(owner: Owner, free: usize) -> bool {
+fn is_refused(owner: Owner) -> bool {
+    let free = FREE_IN_ZONE.get() as usize;
     match owner {
         Owner::Page | Owner::Stack => free < reserve(),
         Owner::PageTable => free < reserve() / 2,
@@ -135,35 +151,34 @@ fn is_refused(owner: Owner, free: usize) -> bool {
 
 /// Is memory so short that programs get no more? Who makes things in the heap for programs should ask first.
 pub fn is_short() -> bool {
-    (OWNED[Owner::Free as usize].get() as usize) < reserve()
+    is_refused(Owner::Page)
 }
 
 /// One frame; its contents are whatever was there.
 pub fn take(owner: Owner) -> Option<Frame> {
+    if is_refused(owner) {
+        return None;
+    }
     let mut irq = IrqOff::new();
     let frame = match MAGAZINES.with_mut(&mut irq, |magazine| magazine.pop()) {
         Some(frame) => frame,
-        None => refill(owner, &mut irq)?,
+        None => refill(&mut irq)?,
     };
+    count_owner(Owner::Free, owner, 1, &irq);
     drop(irq);
     change_owner(frame, Owner::Free, owner);
-    count_owner(Owner::Free, owner, 1);
     Some(frame)
 }
 
 /// Fetches half a magazine from the zone, one frame of which is the answer.
-fn refill(owner: Owner, irq: &mut IrqOff) -> Option<Frame> {
+fn refill(irq: &mut IrqOff) -> Option<Frame> {
     let mut fetched = ArrayVec::<Frame, { MAGAZINE / 2 }>::new();
-    {
-        let mut zone = ZONE.lock(irq);
-        if is_refused(owner, zone.free_frames()) {
-            return None;
-        }
+    with_zone(|zone| {
         while !fetched.is_full() {
             let Some(frame) = zone.take(0) else { break };
             fetched.push(Frame::new(frame as u64));
         }
-    }
+    });
     let answer = fetched.pop();
     MAGAZINES.with_mut(irq, |magazine| magazine.extend(fetched));
     answer
@@ -172,8 +187,8 @@ fn refill(owner: Owner, irq: &mut IrqOff) -> Option<Frame> {
 /// Takes a frame back.
 pub fn give(frame: Frame, owner: Owner) {
     change_owner(frame, owner, Owner::Free);
-    count_owner(owner, Owner::Free, 1);
     let mut irq = IrqOff::new();
+    count_owner(owner, Owner::Free, 1, &irq);
     let surplus = MAGAZINES.with_mut(&mut irq, |magazine| {
         let mut surplus = ArrayVec::<Frame, { MAGAZINE / 2 }>::new();
         if magazine.is_full() {
@@ -183,29 +198,20 @@ pub fn give(frame: Frame, owner: Owner) {
         surplus
     });
     if !surplus.is_empty() {
-        let mut zone = ZONE.lock(&irq);
-        for frame in surplus {
-            zone.give(frame.number() as usize, 0);
-        }
+        with_zone(|zone| surplus.iter().for_each(|frame| zone.give(frame.number() as usize, 0)));
     }
 }
 
 /// `2^order` frames in a row.
 pub fn take_run(order: usize, owner: Owner) -> Option<Frame> {
-    if order >= super::zone::ORDERS {
+    if order >= super::zone::ORDERS || is_refused(owner) {
         return None;
     }
-    let first = {
-        let mut zone = ZONE.lock_without_context();
-        if is_refused(owner, zone.free_frames()) {
-            return None;
-        }
-        Frame::new(zone.take(order)? as u64)
-    };
+    let first = Frame::new(with_zone(|zone| zone.take(order))? as u64);
     for offset in 0..1 << order {
         change_owner(Frame::new(first.number() + offset), Owner::Free, owner);
     }
-    count_owner(Owner::Free, owner, 1 << order);
+    count_owner(Owner::Free, owner, 1 << order, &IrqOff::new());
     Some(first)
 }
 
@@ -213,8 +219,8 @@ pub fn give_run(first: Frame, order: usize, owner: Owner) {
     for offset in 0..1 << order {
         change_owner(Frame::new(first.number() + offset), owner, Owner::Free);
     }
-    count_owner(owner, Owner::Free, 1 << order);
-    ZONE.lock_without_context().give(first.number() as usize, order);
+    count_owner(owner, Owner::Free, 1 << order, &IrqOff::new());
+    with_zone(|zone| zone.give(first.number() as usize, order));
 }
 
 /// Where page tables get their frames, zeroed.
@@ -244,7 +250,6 @@ pub struct Statistics {
 }
 
 pub fn statistics() -> Statistics {
-    let owned = |owner: Owner| OWNED[owner as usize].get();
     Statistics {
         total: TOTAL.get(),
         free: owned(Owner::Free),

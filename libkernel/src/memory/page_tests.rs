@@ -6,7 +6,7 @@ use std::vec::Vec;
 
 #[test]
 fn a_page_goes_back_when_its_last_share_is_dropped() {
-    crate::memory::boot::initialise_for_tests();
+    let _alone = crate::memory::on_host::alone();
     let Ok(page) = Page::zeroed() else { panic!("no memory in a test") };
     page.write(100, b"text");
     let share = page.clone();
@@ -19,7 +19,7 @@ fn a_page_goes_back_when_its_last_share_is_dropped() {
 
 #[test]
 fn a_raw_share_counts_until_it_is_made_a_page_again() {
-    crate::memory::boot::initialise_for_tests();
+    let _alone = crate::memory::on_host::alone();
     let Ok(page) = Page::uninitialised() else { panic!("no memory in a test") };
     let raw = page.clone().into_raw();
     assert_eq!(page.reference_count(), 2);
@@ -31,7 +31,7 @@ fn a_raw_share_counts_until_it_is_made_a_page_again() {
 
 #[test]
 fn no_frame_is_given_to_two_cpus() {
-    crate::memory::boot::initialise_for_tests();
+    let _alone = crate::memory::on_host::alone();
     let cpus: Vec<_> = (0..4)
         .map(|_| {
             std::thread::spawn(|| {

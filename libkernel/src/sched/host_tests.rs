@@ -4,7 +4,7 @@
 //! (seam 3). No interrupts come here, so a wish to reschedule is made by the threads themselves.
 
 use super::{idle, preempt, spawn};
-use crate::memory::boot::initialise_for_tests;
+use crate::memory::on_host;
 use crate::thread::current;
 use crate::wait::{Mutex, WaitQueue};
 use alloc::sync::Arc;
@@ -97,7 +97,7 @@ fn run_cpu(number: usize, ready: &mpsc::Sender<()>, first: Option<Arc<Shared>>) 
 
 #[test]
 fn nothing_is_lost_between_four_cpus() {
-    initialise_for_tests();
+    let _alone = on_host::alone();
     preempt::initialise();
     let (done, finished) = mpsc::sync_channel(1);
     let shared = Arc::new(Shared {

@@ -107,6 +107,16 @@ impl Pipe {
         Some(count)
     }
 
+    /// Puts back, at the front, what could not be handed to a reader: a wild pointer loses nothing.
+    fn give_back(&self, cx: &TaskContext, bytes: &[u8]) {
+        let mut state = self.state.lock(cx);
+        for &byte in bytes.iter().rev() {
+            state.bytes.push_front(byte);
+        }
+        drop(state);
+        self.readable.wake_all(cx);
+    }
+
     /// Puts bytes in: how many, or `None` when there is no room yet. All or nothing when `whole`.
     fn put(&self, cx: &TaskContext, bytes: &[u8], whole: bool) -> Option<Result<usize, Errno>> {
         let mut state = self.state.lock(cx);
@@ -140,12 +150,18 @@ impl Pipe {
             if count == 0 {
                 break;
             }
+            let before = into.remaining();
+            let put = into.put(cx, bytes.get(..count).unwrap_or(&[]));
+            let arrived = before - into.remaining();
+            if arrived < count {
+                self.give_back(cx, bytes.get(arrived..count).unwrap_or(&[]));
+            }
             self.events.fetch_add(1);
             self.writable.wake_all(cx);
-            if let Err(error) = into.put(cx, bytes.get(..count).unwrap_or(&[])) {
+            done += arrived.min(count);
+            if let Err(error) = put {
                 return buffer::partial(done, error);
             }
-            done += count;
         }
         Ok(done)
     }

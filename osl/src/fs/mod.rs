@@ -14,6 +14,7 @@ pub mod context;
 pub mod cpio;
 pub mod initial_root;
 pub mod lookup;
+pub mod mapped_file;
 pub mod mount;
 pub mod names;
 pub mod node;

@@ -2,7 +2,6 @@
 //!
 //! Invariant: a failure here leaves nothing behind but an address space that nobody uses, which goes with its last reference.
 
-use alloc::string::String;
 use alloc::sync::Arc;
 
 use abi::Errno;
@@ -19,6 +18,7 @@ use crate::elf::parse::{PAGE, USER_END};
 use crate::elf::stack::{self, Contents, StackImage};
 use crate::elf::{self, Image, Loaded};
 use crate::error::errno;
+use crate::fs::mapped_file::MappedFile;
 
 /// A program ready to run.
 pub struct NewProgram {
@@ -104,6 +104,7 @@ fn starter(cx: &mut TaskContext, task: &Task, file: &ProgramFile, image: &Image)
 
 fn load(cx: &mut TaskContext, space: &AddressSpace, file: &ProgramFile, image: &Image, base: u64) -> Result<Loaded, Errno> {
     let pages = file.node.clone().pages().ok_or(Errno::ENOEXEC)?;
+    let pages = MappedFile::wrap(pages, file.name.clone(), false);
     elf::load(cx, space, image, &pages, base).map_err(errno)
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing of the calling process changes here. A script leads to another file at most four times.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -13,6 +14,7 @@ use super::task::Task;
 use crate::elf::stack::Strings;
 use crate::fs::buffer::KernelSink;
 use crate::fs::lookup::{self, Last};
+use crate::fs::mapped_file;
 use crate::fs::{Attributes, Found, Kind, Node, View, permission};
 
 /// Bytes of a file that are looked at to tell what it is.
@@ -26,6 +28,8 @@ pub struct ProgramFile {
     pub node: Arc<dyn Node>,
     /// Where it was found.
     pub found: Found,
+    /// Its path from the caller's root.
+    pub name: String,
     /// Its owner and permissions.
     pub attributes: Attributes,
     /// Its first bytes.
@@ -122,7 +126,9 @@ fn open(cx: &mut TaskContext, task: &Task, found: Found) -> Result<ProgramFile, 
     }
     permission::check(&task.credentials(cx), &attributes, permission::EXECUTE)?;
     let head = read(cx, &node, 0, HEAD_BYTES)?;
-    Ok(ProgramFile { node, found, attributes, head })
+    let root = task.file_system(cx).root(cx);
+    let name = mapped_file::name_of(cx, &root, &found);
+    Ok(ProgramFile { node, found, name, attributes, head })
 }
 
 /// Bytes of a file, fewer at its end.

@@ -2,6 +2,7 @@
 //!
 //! Invariant: a descriptor is given only when the opening is complete; an opening that is closed is let go of outside every lock.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 
 use abi::Errno;
@@ -15,6 +16,7 @@ use crate::file::file::File;
 use crate::file::open::{self, Request};
 use crate::file::{OpenFile, record_locks};
 use crate::fs::Kind;
+use crate::fs::mapped_file::{self, MappedFile};
 
 pub fn open(caller: &mut Caller<'_>, path: UserAddress, flags: u32, mode: u32) -> Result<i32, Errno> {
     openat(caller, AT_FDCWD, path, flags, mode)
@@ -90,14 +92,17 @@ pub fn close_range(caller: &mut Caller<'_>, first: u32, last: u32, flags: u32) -
 pub fn backing_for_map(caller: &mut Caller<'_>, fd: i32, offset: u64, shared: bool, write: bool) -> Result<Backing, Errno> {
     let open = caller.files().get_usable(caller.cx, fd)?;
     if open.kind() == Some(Kind::Character) && is_zero_device(caller, &open)? {
-        return Ok(Backing::Anonymous);
+        return Ok(if shared { Backing::SharedAnonymous } else { Backing::Anonymous });
     }
     let access = open.access();
     if !access.read || (shared && write && !access.write) {
         return Err(Errno::EACCES);
     }
     let node = open.file().node().ok_or(Errno::ENODEV)?.clone();
-    let source = node.pages().ok_or(Errno::ENODEV)?;
+    let pages = node.pages().ok_or(Errno::ENODEV)?;
+    let root = caller.file_system().root(caller.cx);
+    let name = open.found().map_or_else(String::new, |found| mapped_file::name_of(caller.cx, &root, found));
+    let source = MappedFile::wrap(pages, name, access.write);
     Ok(Backing::Source { source, first_page: offset / 4096, shared })
 }
 
