@@ -36,6 +36,8 @@ pub trait PageSource: Send + Sync {
 pub enum Backing {
     /// Zeroes, for this program alone.
     Anonymous,
+    /// The same, and it may be larger than all memory: the program says that it will use little of it.
+    SparseAnonymous,
     /// Zeroes, which children share.
     SharedAnonymous,
     /// `first_page` of the source stands at the start of the mapping. Writes to it are private, or everybody's.
@@ -52,7 +54,7 @@ pub(super) enum Contents {
 impl Contents {
     pub fn of(backing: Backing) -> Contents {
         match backing {
-            Backing::Anonymous => Contents::Anonymous,
+            Backing::Anonymous | Backing::SparseAnonymous => Contents::Anonymous,
             Backing::SharedAnonymous => {
                 Contents::Source { source: Arc::new(SharedMemory::new()), first_page: 0, shared: true }
             }

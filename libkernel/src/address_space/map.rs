@@ -4,7 +4,7 @@
 //! thing changes.
 
 use super::address::{LOWEST, PAGE, Span, USER_END, UserAddress};
-use super::backing::Contents;
+use super::backing::{Backing, Contents};
 use super::limits::could_ever_be_filled;
 use super::placement::STACK_GAP;
 use super::regions::Region;
@@ -26,8 +26,12 @@ impl AddressSpace {
     /// Maps; returns where.
     pub fn map(&self, cx: &mut TaskContext, request: MapRequest) -> Result<UserAddress, KernelError> {
         let MapRequest { placement, length, protection, backing } = request;
+        let is_sparse = matches!(backing, Backing::SparseAnonymous);
         let contents = Contents::of(backing);
         check(&contents, length, protection)?;
+        if protection.write && !contents.is_shared() && !is_sparse && !could_ever_be_filled(length) {
+            return Err(KernelError::NoMemory);
+        }
         let span = self.edit(cx, |parts, batch, cx| {
             let span = parts.place(placement, length)?;
             parts.map(Region { start: span.start, end: span.end, protection, contents, grows_to: None }, batch, cx)?;
@@ -72,13 +76,7 @@ impl AddressSpace {
 
 fn check(contents: &Contents, length: u64, protection: Protection) -> Result<(), KernelError> {
     match contents {
-        Contents::Source { source, shared: true, .. } if protection.write && !source.may_write_shared() => {
-            return Err(KernelError::Denied);
-        }
-        _ if protection.write && !contents.is_shared() && !could_ever_be_filled(length) => return Err(KernelError::NoMemory),
-        _ => {}
-    }
-    match contents {
+        Contents::Source { source, shared: true, .. } if protection.write && !source.may_write_shared() => Err(KernelError::Denied),
         Contents::Source { first_page, .. } if first_page.checked_add(length.div_ceil(PAGE)).is_none_or(is_no_page_number) => {
             Err(KernelError::TooLarge)
         }

@@ -61,7 +61,7 @@ impl Parts {
         cx: &mut TaskContext,
     ) -> Result<u64, KernelError> {
         self.check_growth(length - old.bytes())?;
-        if region.protection.write && !region.contents.is_shared() && !could_ever_be_filled(length) {
+        if region.protection.write && !region.contents.is_shared() && !could_ever_be_filled(length - old.bytes()) {
             return Err(KernelError::NoMemory);
         }
         let more = Span { start: old.end, end: old.start.saturating_add(length) };

@@ -5,7 +5,7 @@
 
 use abi::Errno;
 use abi::memory::{
-    MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_HUGETLB, MAP_LOCKED, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE,
+    MAP_ANONYMOUS, MAP_FIXED, MAP_FIXED_NOREPLACE, MAP_HUGETLB, MAP_LOCKED, MAP_NORESERVE, MAP_POPULATE, MAP_PRIVATE, MAP_SHARED, MAP_SHARED_VALIDATE,
     MAP_TYPE, MREMAP_DONTUNMAP, MREMAP_FIXED, MREMAP_MAYMOVE, PROT_EXEC, PROT_GROWSDOWN, PROT_READ, PROT_WRITE,
 };
 use libkernel::address_space::{Backing, MapRequest, Placement, Protection, UserAddress};
@@ -29,6 +29,7 @@ struct MapCall {
     fixed: bool,
     keep_others: bool,
     populate: bool,
+    sparse: bool,
 }
 
 pub fn mmap(caller: &mut Caller<'_>, address: u64, length: u64, protection: u32, flags: u32, fd: i32, offset: u64) -> Result<u64, Errno> {
@@ -38,6 +39,7 @@ pub fn mmap(caller: &mut Caller<'_>, address: u64, length: u64, protection: u32,
     }
     let writes = protection & PROT_WRITE != 0;
     let backing = match (call.anonymous, call.shared) {
+        (true, false) if call.sparse => Backing::SparseAnonymous,
         (true, false) => Backing::Anonymous,
         (true, true) => Backing::SharedAnonymous,
         (false, shared) => super::file::backing_for_map(caller, fd, offset, shared, writes)?,
@@ -141,6 +143,7 @@ fn decode_map(address: u64, length: u64, protection: u32, flags: u32) -> Result<
         fixed,
         keep_others: flags & MAP_FIXED_NOREPLACE != 0,
         populate: flags & (MAP_POPULATE | MAP_LOCKED) != 0,
+        sparse: flags & MAP_NORESERVE != 0,
     })
 }
 

@@ -170,6 +170,9 @@ fn more_private_memory_than_there_is_is_refused_at_once() {
     let _alone = on_host::alone();
     let (space, mut cx) = (AddressSpace::new().unwrap(), context());
     assert_eq!(space.map(&mut cx, request(Placement::Anywhere(None), 1 << 30)), Err(KernelError::NoMemory));
+    let sparse = MapRequest { backing: Backing::SparseAnonymous, ..request(Placement::Anywhere(None), 1 << 30) };
+    let at = space.map(&mut cx, sparse).unwrap();
+    assert_eq!(store(&space, &mut cx, at.as_u64() + (1 << 41), 1), Ok(()));
     let untouchable = MapRequest { protection: Protection::NONE, ..request(Placement::Anywhere(None), 1 << 30) };
     assert!(space.map(&mut cx, untouchable).is_ok());
 }
