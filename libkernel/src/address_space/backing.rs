@@ -55,9 +55,7 @@ impl Contents {
     pub fn of(backing: Backing) -> Contents {
         match backing {
             Backing::Anonymous | Backing::SparseAnonymous => Contents::Anonymous,
-            Backing::SharedAnonymous => {
-                Contents::Source { source: Arc::new(SharedMemory::new()), first_page: 0, shared: true }
-            }
+            Backing::SharedAnonymous => Contents::Source { source: Arc::new(SharedMemory::new()), first_page: 0, shared: true },
             Backing::Source { source, first_page, shared } => Contents::Source { source, first_page, shared },
         }
     }

@@ -19,13 +19,7 @@ use machine::paging::{Entry, Flags};
 use sync::TaskContext;
 
 impl Parts {
-    pub(super) fn fault(
-        &mut self,
-        address: u64,
-        access: Access,
-        batch: &mut FlushBatch<'_>,
-        cx: &mut TaskContext,
-    ) -> Result<(), Fault> {
+    pub(super) fn fault(&mut self, address: u64, access: Access, batch: &mut FlushBatch<'_>, cx: &mut TaskContext) -> Result<(), Fault> {
         if address >= USER_END {
             return Err(Fault::NotMapped);
         }
@@ -60,6 +54,7 @@ impl Parts {
         let missing = region.start - page;
         let may_grow = region.grows_to.is_some_and(|lowest| lowest <= page)
             && self.regions.is_free(page.saturating_sub(STACK_GAP)..page)
+            && region.end - page <= self.limits.stack
             && self.check_growth(missing).is_ok();
         if !may_grow {
             return Err(Fault::NotMapped);
@@ -134,13 +129,7 @@ fn copy(original: &Page) -> Result<Page, Fault> {
     Ok(copy)
 }
 
-fn page_of_source(
-    source: &dyn PageSource,
-    region: &Region,
-    at: VirtAddr,
-    for_write: bool,
-    cx: &mut TaskContext,
-) -> Result<Page, Fault> {
+fn page_of_source(source: &dyn PageSource, region: &Region, at: VirtAddr, for_write: bool, cx: &mut TaskContext) -> Result<Page, Fault> {
     let Contents::Source { first_page, .. } = &region.contents else { return Err(Fault::NoContents) };
     let index = first_page + (at.as_u64() - region.start) / PAGE;
     source.page(cx, index, for_write).map_err(|error| match error {

@@ -14,12 +14,14 @@ pub struct Limits {
     pub address_space: u64,
     /// Of the heap that `set_break` makes.
     pub data: u64,
+    /// To which a stack may grow when it is touched below its start, beside the maximum that it was mapped with.
+    pub stack: u64,
     pub regions: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { address_space: u64::MAX, data: u64::MAX, regions: 65_530 }
+        Limits { address_space: u64::MAX, data: u64::MAX, stack: u64::MAX, regions: 65_530 }
     }
 }
 

@@ -3,10 +3,10 @@
 //! Invariant: a place is in the user half and not below `LOWEST`; one that the kernel chose is free, and leaves the
 //! stack its gap.
 
+use super::UserAddress;
 use super::address::{LOWEST, PAGE, Span, USER_END};
 use super::request::Placement;
 use super::space::Parts;
-use super::UserAddress;
 use crate::error::KernelError;
 use core::ops::Range;
 

@@ -68,11 +68,7 @@ impl AddressSpace {
     }
 
     /// Changes the space. When this returns, every CPU knows, and what was taken out has been given back.
-    pub(super) fn edit<R>(
-        &self,
-        cx: &mut TaskContext,
-        change: impl FnOnce(&mut Parts, &mut FlushBatch<'_>, &mut TaskContext) -> R,
-    ) -> R {
+    pub(super) fn edit<R>(&self, cx: &mut TaskContext, change: impl FnOnce(&mut Parts, &mut FlushBatch<'_>, &mut TaskContext) -> R) -> R {
         let mut parts = self.parts.lock(cx);
         let mut batch = FlushBatch::new(&self.translation);
         let answer = change(&mut parts, &mut batch, cx);

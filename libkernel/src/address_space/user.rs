@@ -108,12 +108,7 @@ pub fn store_u32(cx: &mut TaskContext, at: UserAddress, value: u32) -> Result<()
 }
 
 /// Writes `new` if the word is `expected`, in one step with all other threads: `Ok(Ok(expected))`; else what it is.
-pub fn compare_exchange_u32(
-    cx: &mut TaskContext,
-    at: UserAddress,
-    expected: u32,
-    new: u32,
-) -> Result<Result<u32, u32>, KernelError> {
+pub fn compare_exchange_u32(cx: &mut TaskContext, at: UserAddress, expected: u32, new: u32) -> Result<Result<u32, u32>, KernelError> {
     begin(cx);
     let before = user::compare_exchange(at.as_u64(), expected, new).map_err(bad_address)?;
     Ok(if before == expected { Ok(before) } else { Err(before) })

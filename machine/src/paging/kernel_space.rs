@@ -81,7 +81,8 @@ impl Builder<'_> {
     }
 
     fn level_for(&self, base: u64, at: u64, left: u64) -> u32 {
-        let fits = |level: u32| (base + at).is_multiple_of(bytes_of(level)) && at.is_multiple_of(bytes_of(level)) && left >= bytes_of(level);
+        let fits =
+            |level: u32| (base + at).is_multiple_of(bytes_of(level)) && at.is_multiple_of(bytes_of(level)) && left >= bytes_of(level);
         match () {
             () if self.gigabyte_pages && fits(3) => 3,
             () if fits(2) => 2,

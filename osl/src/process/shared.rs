@@ -170,6 +170,7 @@ impl Process {
         MemoryLimits {
             address_space: self.soft_limit(cx, limit::ADDRESS_SPACE),
             data: self.soft_limit(cx, limit::DATA),
+            stack: self.soft_limit(cx, limit::STACK),
             ..MemoryLimits::default()
         }
     }

@@ -75,7 +75,7 @@ fn set(caller: &mut Caller<'_>, process: &Process, number: u32, new: Rlimit) -> 
         return Err(Errno::EPERM);
     }
     process.set_limit(caller.cx, number, new, privileged)?;
-    if matches!(number, limit::ADDRESS_SPACE | limit::DATA) {
+    if matches!(number, limit::ADDRESS_SPACE | limit::DATA | limit::STACK) {
         tell_memory(caller, process);
     }
     Ok(())

@@ -87,7 +87,7 @@ fn the_break_moves_only_through_free_memory() {
 fn limits_hold() {
     let _alone = on_host::alone();
     let (space, mut cx) = (AddressSpace::new().unwrap(), context());
-    space.set_limits(&mut cx, Limits { address_space: 10 * PAGE, data: 2 * PAGE, regions: 3 });
+    space.set_limits(&mut cx, Limits { address_space: 10 * PAGE, data: 2 * PAGE, stack: u64::MAX, regions: 3 });
     map(&space, &mut cx, 100, 8);
     assert_eq!(space.map(&mut cx, request(Placement::Anywhere(None), 3)), Err(KernelError::NoMemory));
     assert_eq!(space.remap(&mut cx, at(100), 8 * PAGE, 11 * PAGE, true, None), Err(KernelError::NoMemory));

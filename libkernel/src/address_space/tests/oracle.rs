@@ -25,9 +25,7 @@ impl Page {
     pub fn read(&self) -> Option<u8> {
         match (&self.own, &self.source) {
             (Some(byte), _) => Some(*byte),
-            (None, Some((source, index))) => {
-                (*index < source.length).then(|| source.bytes.borrow().get(index).copied().unwrap_or(0))
-            }
+            (None, Some((source, index))) => (*index < source.length).then(|| source.bytes.borrow().get(index).copied().unwrap_or(0)),
             (None, None) => Some(0),
         }
     }
