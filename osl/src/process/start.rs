@@ -8,7 +8,9 @@ use alloc::sync::Arc;
 
 use abi::Errno;
 use libkernel::address_space::{AddressSpace, UserAddress, user};
+use libkernel::clock;
 use libkernel::sched::{self, Spawn};
+use libkernel::log::info;
 use libkernel::thread::registers::{self, UserRegisters};
 use libkernel::thread::{self, Scheduling};
 use sync::{CpuSet, TaskContext};
@@ -16,6 +18,9 @@ use sync::{CpuSet, TaskContext};
 use super::current::current;
 use super::task::Task;
 use crate::error::errno;
+
+/// The number of the first program.
+const FIRST: i32 = 1;
 
 /// How a task's thread enters its program.
 pub struct Start {
@@ -79,5 +84,8 @@ fn prepare(cx: &mut TaskContext) -> Option<UserRegisters> {
     }
     // Whatever was posted before the thread had a name is looked at now.
     task.must_look();
+    if task.id() == FIRST {
+        info!("braid: boot first-user-instruction {} us", clock::now() / 1000);
+    }
     Some(start.registers)
 }
