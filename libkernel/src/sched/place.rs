@@ -30,6 +30,8 @@ pub(super) fn queue(thread: Arc<Thread>) {
             react(target, reaction, &mut irq);
             return;
         }
+        // It may have been claimed as idle for nothing: it marks itself again when it has looked.
+        knock(target);
     }
 }
 

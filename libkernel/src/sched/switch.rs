@@ -156,9 +156,9 @@ fn arrive() {
 
 fn put_back(thread: Arc<Thread>, first: bool, irq: &mut IrqOff) {
     let here = cpu::current();
-    let stays = place::usable(&thread).contains(here);
     let moved = CPUS.of(here).with(irq, |queue| {
-        if stays {
+        // Asked under the lock: `set_affinity` takes it after its change, and finds the thread queued or changed.
+        if place::usable(&thread).contains(here) {
             queue.put_back(thread, first);
             return None;
         }
