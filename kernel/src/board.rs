@@ -4,6 +4,7 @@
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use crate::{first_program, panic};
 use machine::boot::BootInfo;
 use machine::cpu::features::cpuid;
 use machine::{clock, cpu, power};
@@ -48,10 +49,12 @@ impl Board for Machine {
     }
 
     fn power(&self, action: PowerAction) {
+        // A program that may do this has brought the work to its end: that is a success.
+        first_program::last_word(0);
         match action {
             PowerAction::Off => power::off(),
             PowerAction::Restart => power::reset(),
-            PowerAction::Halt => cpu::halt_for_ever(),
+            PowerAction::Halt => panic::stand_still(),
         }
     }
 }

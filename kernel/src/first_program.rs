@@ -1,6 +1,6 @@
 //! The console, the root and the first program; and the end of the machine when that program has ended.
 //!
-//! Invariant: the first program's status is the last line of the log.
+//! Invariant: however the machine's work ends, save by a panic, a status is the last line of the log.
 
 use crate::command_line::CommandLine;
 use alloc::boxed::Box;
@@ -86,11 +86,16 @@ fn ended(_: &mut TaskContext, status: ExitStatus) {
     if let ExitStatus::Killed { signal, .. } = status {
         error!("the first program was killed by signal {signal}");
     }
-    info!("braid: exit-status {}", status.shell_code());
+    last_word(status.shell_code());
+    power::off()
+}
+
+/// Says how the machine's work has ended, and sees that everything said is out.
+pub fn last_word(status: u32) {
+    info!("braid: exit-status {status}");
     for base in [serial::COM1, serial::COM2, serial::COM3] {
         Port::new(base).wait_until_sent();
     }
-    power::off()
 }
 
 /// `debug=` on the command line: every system call in the log, or what a broken kernel looks like.

@@ -48,6 +48,7 @@ use sync::CpuId;
 
 /// The boot CPU's way from its first line to idleness.
 fn boot(boot_info: &BootInfo) -> ! {
+    serial::Port::new(serial::COM1).initialise(); // nothing typed after the log's first byte is lost
     serial::Port::new(serial::COM2).initialise(); // the log's line
     log::set_sink(first_program::write_log);
     trap::upcalls::install(&upcalls::UPCALLS); // from here on a fault is a report

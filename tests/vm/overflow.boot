@@ -1,5 +1,5 @@
 # A kernel stack that overflows hits its guard page, and the report says so.
 cpus 1 4
-append crash=overflow
+append debug=overflow
 run /bin/busybox sleep 1000
 panic stack overflow

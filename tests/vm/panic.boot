@@ -1,6 +1,6 @@
 # A panic stops every CPU and prints one report, with the names of the functions that led to it.
 cpus 1 4
-append crash=panic
+append debug=panic
 run /bin/busybox sleep 1000
-panic braid: panic
-log kernel_main
+panic asked for by debug=panic
+log machine_context_start

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -65,7 +66,11 @@ impl Boot<'_> {
         let mut held_open = None;
         if let Some(mut input) = running.input.take() {
             held_open = input.as_fd().try_clone_to_owned().ok();
+            let listens = running.listens.clone();
             std::thread::spawn(move || {
+                while !listens.load(Ordering::Acquire) {
+                    std::thread::sleep(Duration::from_millis(2));
+                }
                 let _a_machine_that_ended_early_reads_no_more = input.write_all(&frames);
             });
         }

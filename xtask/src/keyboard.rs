@@ -7,6 +7,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::process::ChildStdin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::{framing, terminal};
 
@@ -37,6 +39,7 @@ pub fn take_signals() -> std::io::Result<File> {
 pub struct Keyboard {
     machine: u32,
     to_machine: ChildStdin,
+    listens: Arc<AtomicBool>,
     signals: File,
     waiting: Vec<u8>,
     input_open: bool,
@@ -45,8 +48,9 @@ pub struct Keyboard {
 }
 
 impl Keyboard {
-    pub fn start(machine: u32, to_machine: ChildStdin, signals: File, has_escape: bool) {
-        let keyboard = Self { machine, to_machine, signals, waiting: Vec::new(), input_open: true, has_escape, escape_typed: false };
+    pub fn start(machine: u32, to_machine: ChildStdin, listens: Arc<AtomicBool>, signals: File, has_escape: bool) {
+        let keyboard =
+            Self { machine, to_machine, listens, signals, waiting: Vec::new(), input_open: true, has_escape, escape_typed: false };
         // Never joined: it ends with the process, or when the machine hangs up.
         std::thread::spawn(move || keyboard.carry());
     }
@@ -57,14 +61,16 @@ impl Keyboard {
         // SAFETY: descriptor 0 stays open as long as the process, and ManuallyDrop never closes it.
         let mut input = ManuallyDrop::new(unsafe { File::from_raw_fd(libc::STDIN_FILENO) });
         loop {
+            let listens = self.listens.load(Ordering::Acquire);
+            let writes = listens && !self.waiting.is_empty();
             let reads = self.input_open && (self.has_escape || self.waiting.len() < MOST_WAITING);
             let mut watched = [
                 poll_for(libc::STDIN_FILENO, if reads { libc::POLLIN } else { 0 }, reads),
                 poll_for(self.signals.as_raw_fd(), libc::POLLIN, true),
-                poll_for(self.to_machine.as_raw_fd(), if self.waiting.is_empty() { 0 } else { libc::POLLOUT }, true),
+                poll_for(self.to_machine.as_raw_fd(), if writes { libc::POLLOUT } else { 0 }, true),
             ];
             // SAFETY: `watched` is an array of three pollfd.
-            if unsafe { libc::poll(watched.as_mut_ptr(), 3, -1) } < 0 {
+            if unsafe { libc::poll(watched.as_mut_ptr(), 3, if listens { -1 } else { 2 }) } < 0 {
                 continue;
             }
             let [typed, signalled, writable] = watched.map(|one| one.revents);
@@ -74,7 +80,7 @@ impl Keyboard {
             if typed != 0 {
                 self.read(&mut input);
             }
-            if writable & libc::POLLERR != 0 || !self.write() {
+            if writable & libc::POLLERR != 0 || (listens && !self.write()) {
                 return;
             }
         }

@@ -90,7 +90,7 @@ pub fn connect(machine: &Machine, interactive: bool, show_log: bool) -> Outcome<
         terminal::make_raw();
     }
     if let Some(input) = running.input.take() {
-        Keyboard::start(running.process(), input, signals, interactive);
+        Keyboard::start(running.process(), input, running.listens.clone(), signals, interactive);
     }
     let remains = running.finish(None);
     terminal::restore();

@@ -24,6 +24,8 @@ pub type Sink = Box<dyn FnMut(&[u8]) -> bool + Send>;
 pub struct VirtualMachine {
     child: Child,
     pub input: Option<ChildStdin>,
+    /// The kernel's log has begun, and so the console takes input: what is sent before may be lost.
+    pub listens: Arc<AtomicBool>,
     carriers: Vec<JoinHandle<()>>,
     log: Arc<Mutex<Vec<u8>>>,
     qemu: Arc<Mutex<Vec<u8>>>,
@@ -54,9 +56,11 @@ impl VirtualMachine {
         drop((command, log_writer, error_writer));
         let (log, qemu) = (Arc::<Mutex<Vec<u8>>>::default(), Arc::<Mutex<Vec<u8>>>::default());
         let reader_gone = Arc::new(AtomicBool::new(false));
-        let (kept, said) = (log.clone(), qemu.clone());
+        let listens = Arc::new(AtomicBool::new(false));
+        let (kept, said, heard) = (log.clone(), qemu.clone(), listens.clone());
         let keep_log: Sink = Box::new(move |bytes| {
             kept.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+            heard.store(true, Ordering::Release);
             log_copy(bytes)
         });
         let keep_qemu: Sink = Box::new(move |bytes| {
@@ -68,7 +72,7 @@ impl VirtualMachine {
         carriers.extend(child.stdout.take().map(|stream| carry(stream, output, reader_gone.clone())));
         carriers.extend(child.stderr.take().map(|stream| carry(stream, keep_qemu, Arc::default())));
         let input = child.stdin.take();
-        Ok(Self { child, input, carriers, log, qemu, reader_gone })
+        Ok(Self { child, input, listens, carriers, log, qemu, reader_gone })
     }
 
     pub fn process(&self) -> u32 {
@@ -92,6 +96,8 @@ impl VirtualMachine {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
+        // Whoever still waits to send finds a closed pipe.
+        self.listens.store(true, Ordering::Release);
         for carrier in self.carriers.drain(..) {
             let _a_panic_there_was_printed = carrier.join();
         }

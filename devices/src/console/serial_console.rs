@@ -57,14 +57,13 @@ impl SerialConsole {
         }
     }
 
-    /// Sets the lines up and takes the interrupt. Once, at boot.
+    /// Takes the interrupt of the first line, which is set up already and may have bytes waiting. Once, at boot.
     ///
     /// # Errors
     /// When no interrupt vector is free.
     pub fn start(&'static self, cx: &TaskContext, settings: Settings) -> Result<(), KernelError> {
         self.arrived.lock(cx).configure(settings.framed, settings.window);
         let _ = self.settings.set(settings);
-        self.input.initialise();
         if settings.separate_errors {
             Port::new(machine::serial::COM3).initialise();
         }

@@ -118,7 +118,10 @@ impl Parts {
             self.regions.remove(new.range());
             self.release_pages(new.range(), batch, cx);
         }
-        while let Some(at) = self.table.first_page(kept.clone()) {
+        // Each look begins behind the last page: looking at the emptied part again and again would take for ever.
+        let mut from = kept.start;
+        while let Some(at) = self.table.first_page(from..kept.end) {
+            from = at.as_u64() + PAGE;
             let Some(place) = self.table.place(at) else { break };
             let (page, entry) = place.take();
             if entry.has(Flags::PRESENT) {

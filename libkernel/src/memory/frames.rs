@@ -4,6 +4,7 @@
 //! of whoever takes the frame or gives it back, and the lock is never held while anything is mapped.
 
 pub use super::page::Page;
+use super::spare::Stock;
 use super::zone::{Link, Zone};
 use arrayvec::ArrayVec;
 use core::ops::Range;
@@ -36,11 +37,11 @@ struct Record {
 
 const MAGAZINE: usize = 64;
 /// Programs and stacks are refused when fewer frames are free, page tables at half of that: the rest is the heap's,
-/// which cannot say no.
+/// which can hardly say no. Who makes things in the heap for programs asks `shortage` first.
 const RESERVE_FRACTION: usize = 32;
 const RESERVE_MINIMUM: usize = 256;
 
-static ZONE: SpinLock<Zone, order::FrameZone> = SpinLock::new(Zone::empty());
+static STOCK: SpinLock<Stock, order::FrameZone> = SpinLock::new(Stock::new(Zone::empty()));
 static MAGAZINES: CpuLocal<ArrayVec<Frame, MAGAZINE>> = CpuLocal::new([const { ArrayVec::new_const() }; MAXIMUM_CPUS]);
 static RECORDS: Once<&'static [Record]> = Once::new();
 static TOTAL: Counter = Counter::new(0);
@@ -65,7 +66,7 @@ pub(super) unsafe fn start(frames: usize, place: PhysAddr) {
     // SAFETY: the caller gives the memory; the two parts are aligned, disjoint, and together no longer than it.
     let (records, links) = unsafe { (table(PhysAddr::new(records), frames, new_record), table(PhysAddr::new(links), frames, || Link::TAKEN)) };
     assert!(RECORDS.set(records).is_ok(), "the frame allocator was started twice");
-    *ZONE.lock_without_context() = Zone::new(links);
+    *STOCK.lock_without_context() = Stock::new(Zone::new(links));
 }
 
 const fn new_record() -> Record {
@@ -99,7 +100,10 @@ pub(super) fn add(range: Range<u64>) {
     }
     TOTAL.add((to - from) as u64);
     count_owner(Owner::Nobody, Owner::Free, (to - from) as u64, &IrqOff::new());
-    with_zone(|zone| zone.add(from, to));
+    with_stock(|stock| {
+        stock.zone.add(from, to);
+        restock(stock);
+    });
 }
 
 fn record(frame: Frame) -> &'static Record {
@@ -124,11 +128,16 @@ fn owned(owner: Owner) -> u64 {
     OWNED.iter_all().fold(0, |sum: u64, (_, owned)| sum.wrapping_add(owned[owner as usize].get()))
 }
 
-fn with_zone<R>(work: impl FnOnce(&mut Zone) -> R) -> R {
-    let mut zone = ZONE.lock_without_context();
-    let result = work(&mut zone);
-    FREE_IN_ZONE.set(zone.free_frames() as u64);
+fn with_stock<R>(work: impl FnOnce(&mut Stock) -> R) -> R {
+    let mut stock = STOCK.lock_without_context();
+    let result = work(&mut stock);
+    FREE_IN_ZONE.set(stock.zone.free_frames() as u64);
     result
+}
+
+/// Some came back: the spare blocks may be filled up.
+fn restock(stock: &mut Stock) {
+    stock.restock(TOTAL.get() as usize, 2 * reserve());
 }
 
 /// The count of those who share a frame; only `Page` uses it.
@@ -149,9 +158,27 @@ fn is_refused(owner: Owner) -> bool {
     }
 }
 
-/// Is memory so short that programs get no more? Who makes things in the heap for programs should ask first.
-pub fn is_short() -> bool {
-    is_refused(Owner::Page)
+/// How little memory there is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Shortage {
+    /// Enough for everybody.
+    None,
+    /// No new programs: those that run may need the rest.
+    Near,
+    /// Programs get no more pages and no more stacks.
+    Short,
+    /// The heap lives on what was kept for it: nothing is made for programs until there is more.
+    Desperate,
+}
+
+pub fn shortage() -> Shortage {
+    let (free, reserve) = (FREE_IN_ZONE.get() as usize, reserve());
+    match free {
+        free if free < reserve * 3 / 4 => Shortage::Desperate,
+        free if free < reserve => Shortage::Short,
+        free if free < 2 * reserve => Shortage::Near,
+        _ => Shortage::None,
+    }
 }
 
 /// One frame; its contents are whatever was there.
@@ -162,7 +189,7 @@ pub fn take(owner: Owner) -> Option<Frame> {
     let mut irq = IrqOff::new();
     let frame = match MAGAZINES.with_mut(&mut irq, |magazine| magazine.pop()) {
         Some(frame) => frame,
-        None => refill(&mut irq)?,
+        None => refill(owner, &mut irq)?,
     };
     count_owner(Owner::Free, owner, 1, &irq);
     drop(irq);
@@ -171,12 +198,15 @@ pub fn take(owner: Owner) -> Option<Frame> {
 }
 
 /// Fetches half a magazine from the zone, one frame of which is the answer.
-fn refill(irq: &mut IrqOff) -> Option<Frame> {
+fn refill(owner: Owner, irq: &mut IrqOff) -> Option<Frame> {
     let mut fetched = ArrayVec::<Frame, { MAGAZINE / 2 }>::new();
-    with_zone(|zone| {
+    with_stock(|stock| {
         while !fetched.is_full() {
-            let Some(frame) = zone.take(0) else { break };
+            let Some(frame) = stock.zone.take(0) else { break };
             fetched.push(Frame::new(frame as u64));
+        }
+        if fetched.is_empty() && owner == Owner::Heap {
+            fetched.extend(stock.take_for_heap(0).map(|frame| Frame::new(frame as u64)));
         }
     });
     let answer = fetched.pop();
@@ -198,7 +228,10 @@ pub fn give(frame: Frame, owner: Owner) {
         surplus
     });
     if !surplus.is_empty() {
-        with_zone(|zone| surplus.iter().for_each(|frame| zone.give(frame.number() as usize, 0)));
+        with_stock(|stock| {
+            surplus.iter().for_each(|frame| stock.zone.give(frame.number() as usize, 0));
+            restock(stock);
+        });
     }
 }
 
@@ -207,7 +240,8 @@ pub fn take_run(order: usize, owner: Owner) -> Option<Frame> {
     if order >= super::zone::ORDERS || is_refused(owner) {
         return None;
     }
-    let first = Frame::new(with_zone(|zone| zone.take(order))? as u64);
+    let block = with_stock(|stock| if owner == Owner::Heap { stock.take_for_heap(order) } else { stock.zone.take(order) });
+    let first = Frame::new(block? as u64);
     for offset in 0..1 << order {
         change_owner(Frame::new(first.number() + offset), Owner::Free, owner);
     }
@@ -220,7 +254,10 @@ pub fn give_run(first: Frame, order: usize, owner: Owner) {
         change_owner(Frame::new(first.number() + offset), owner, Owner::Free);
     }
     count_owner(owner, Owner::Free, 1 << order, &IrqOff::new());
-    with_zone(|zone| zone.give(first.number() as usize, order));
+    with_stock(|stock| {
+        stock.zone.give(first.number() as usize, order);
+        restock(stock);
+    });
 }
 
 /// Where page tables get their frames, zeroed.

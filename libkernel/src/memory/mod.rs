@@ -9,6 +9,7 @@ pub mod kernel_map;
 #[cfg(test)]
 pub(crate) mod on_host;
 pub mod page;
+mod spare;
 pub mod translation;
 mod zone;
 

@@ -1,11 +1,12 @@
 //! Who used how much CPU time, by time stamps at every crossing, not by sampling.
 //!
-//! Invariant: a CPU's ledger is written by that CPU alone, with interrupts off; `since` is 0 while it writes, so a
-//! reader on another CPU can tell that it saw a half-written entry.
+//! Invariant: a CPU's ledger is written by that CPU alone, with interrupts off; `since` is `WRITING` meanwhile, so a
+//! reader on another CPU can tell that it saw a half-written entry, and looks again. The ledger itself says whose time
+//! is running: a thread's seat changes a moment before or after, and what is read must never go back.
 
 use crate::clock;
 use super::thread::Thread;
-use sync::{Counter, CpuId, IrqOff, MAXIMUM_CPUS, PerCpu, Published};
+use sync::{Counter, CpuId, IrqOff, MAXIMUM_CPUS, PerCpu, Published, fence_full};
 
 /// What a CPU is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,9 +49,16 @@ impl Account {
     }
 }
 
+/// A ledger's `since` while it is written; 0 before it is begun.
+const WRITING: u64 = u64::MAX;
+/// No thread has this number.
+const NOBODY: u64 = 0;
+
 struct Ledger {
     since: Published<u64>,
     mode: Published<u8>,
+    /// The number of the thread that is charged next.
+    runs: Published<u64>,
     spent: [Counter; 3],
 }
 
@@ -59,15 +67,16 @@ static LEDGERS: PerCpu<Ledger> = PerCpu::new(
         Ledger {
             since: Published::<u64>::new(0),
             mode: Published::<u8>::new(Mode::System as u8),
+            runs: Published::<u64>::new(NOBODY),
             spent: [const { Counter::new(0) }; 3],
         }
     }; MAXIMUM_CPUS],
 );
 
-/// Charges what has passed to `thread` and to this CPU; from now on it is in `next` mode.
-fn turn(thread: Option<&Thread>, next: Mode, irq: &IrqOff) {
+/// Charges what has passed to `thread` and to this CPU; from now on it is in `next` mode, for the thread `runs`.
+fn turn(thread: Option<&Thread>, next: Mode, runs: u64, irq: &IrqOff) {
     let ledger = LEDGERS.mine(irq);
-    let since = ledger.since.swap(0);
+    let since = ledger.since.swap(WRITING);
     let now = clock::now().max(since).max(1);
     let passed = if since == 0 { 0 } else { now - since };
     let mode = ledger.mode.load();
@@ -77,38 +86,48 @@ fn turn(thread: Option<&Thread>, next: Mode, irq: &IrqOff) {
         account.add(passed);
     }
     ledger.mode.store(next as u8);
+    ledger.runs.store(runs);
     ledger.since.store(now);
 }
 
 /// Ring 3 was left: by `thread`.
 pub(crate) fn enter_kernel(thread: &Thread, irq: &IrqOff) {
-    turn(Some(thread), Mode::System, irq);
+    turn(Some(thread), Mode::System, thread.id(), irq);
 }
 
 /// Ring 3 is about to be entered.
 pub(crate) fn enter_user(thread: &Thread, irq: &IrqOff) {
-    turn(Some(thread), Mode::User, irq);
+    turn(Some(thread), Mode::User, thread.id(), irq);
 }
 
 /// This CPU goes from one thread to another.
 pub(crate) fn switch(from: &Thread, to: &Thread, irq: &IrqOff) {
-    turn(Some(from), if to.is_idle() { Mode::Idle } else { Mode::System }, irq);
+    turn(Some(from), if to.is_idle() { Mode::Idle } else { Mode::System }, to.id(), irq);
 }
 
 /// This CPU begins its ledger, in the idle thread.
 pub(crate) fn begin(irq: &IrqOff) {
-    turn(None, Mode::Idle, irq);
+    turn(None, Mode::Idle, NOBODY, irq);
+}
+
+/// The stretch that is running on a CPU.
+struct Stretch {
+    mode: u8,
+    runs: u64,
+    nanoseconds: u64,
 }
 
 impl Ledger {
-    /// What `read` gives, with the running stretch's mode and length; the two belong together.
-    fn consistent<R>(&self, read: impl Fn() -> R) -> (R, u8, u64) {
+    /// What `read` gives, and the running stretch; the two belong together.
+    fn consistent<R>(&self, read: impl Fn() -> R) -> (R, Stretch) {
         loop {
             let since = self.since.load();
-            let (mode, value) = (self.mode.load(), read());
-            if since == self.since.load() {
-                let running = if since == 0 { 0 } else { clock::now().saturating_sub(since) };
-                return (value, mode, running);
+            let (mode, runs, value, now) = (self.mode.load(), self.runs.load(), read(), clock::now());
+            // What was read above was read before the second look.
+            fence_full();
+            if since != WRITING && since == self.since.load() {
+                let nanoseconds = if since == 0 { 0 } else { now.saturating_sub(since) };
+                return (value, Stretch { mode, runs, nanoseconds });
             }
             sync::cpu::relax();
         }
@@ -118,8 +137,8 @@ impl Ledger {
 /// Up to this moment.
 pub fn cpu_times(cpu: CpuId) -> CpuTimes {
     let ledger = LEDGERS.of(cpu);
-    let (spent, mode, running) = ledger.consistent(|| ledger.spent.each_ref().map(Counter::get));
-    let with = |kind: Mode| spent[kind as usize] + if mode == kind as u8 { running } else { 0 };
+    let (spent, stretch) = ledger.consistent(|| ledger.spent.each_ref().map(Counter::get));
+    let with = |kind: Mode| spent[kind as usize] + if stretch.mode == kind as u8 { stretch.nanoseconds } else { 0 };
     CpuTimes { user_ns: with(Mode::User), system_ns: with(Mode::System), idle_ns: with(Mode::Idle) }
 }
 
@@ -127,17 +146,60 @@ impl Thread {
     /// CPU time used, up to this moment.
     pub fn times(&self) -> Times {
         let read = || Times { user_ns: self.account.user_ns.get(), system_ns: self.account.system_ns.get() };
-        let Some(cpu) = self.running_on() else { return read() };
-        let (mut times, mode, running) = LEDGERS.of(cpu).consistent(read);
-        if self.running_on() == Some(cpu) {
-            let part = if mode == Mode::User as u8 { &mut times.user_ns } else { &mut times.system_ns };
-            *part += running;
+        loop {
+            let cpu = self.last_cpu();
+            let (mut times, stretch) = LEDGERS.of(cpu).consistent(read);
+            if stretch.runs == self.id() {
+                let part = if stretch.mode == Mode::User as u8 { &mut times.user_ns } else { &mut times.system_ns };
+                *part += stretch.nanoseconds;
+                return times;
+            }
+            // It did not run there, so all was charged; unless it went to another CPU meanwhile.
+            if self.last_cpu() == cpu {
+                return times;
+            }
         }
-        times
     }
 
     /// How often it gave the CPU up, and how often it was made to.
     pub fn switches(&self) -> (u64, u64) {
         (self.account.voluntary_switches.get(), self.account.involuntary_switches.get())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::thread::scheduling::Scheduling;
+    use sync::Flag;
+
+    #[test]
+    fn a_threads_time_never_goes_back_for_who_looks_from_another_cpu() {
+        static DONE: Flag = Flag::new(false);
+        const CPU: CpuId = CpuId::new(50);
+        clock::initialise(machine::clock::tsc::now());
+        let (one, other) = (Thread::for_test("one", Scheduling::NORMAL), Thread::for_test("other", Scheduling::NORMAL));
+        one.set_home(CPU);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                sync::cpu::host::play(CPU);
+                begin(&IrqOff::new());
+                for _ in 0..20_000 {
+                    switch(&other, &one, &IrqOff::new());
+                    enter_user(&one, &IrqOff::new());
+                    enter_kernel(&one, &IrqOff::new());
+                    switch(&one, &other, &IrqOff::new());
+                }
+                DONE.set();
+            });
+            let (mut last, mut cpu_last) = (Times::default(), 0);
+            while !DONE.is_set() {
+                let (now, cpu) = (one.times(), cpu_times(CPU));
+                assert!(now.user_ns >= last.user_ns && now.system_ns >= last.system_ns, "{last:?} became {now:?}");
+                assert!(cpu.user_ns + cpu.system_ns >= cpu_last, "the CPU's time went back");
+                (last, cpu_last) = (now, cpu.user_ns + cpu.system_ns);
+            }
+        });
+        assert!(one.times().user_ns > 0);
     }
 }

@@ -60,7 +60,10 @@ extern "C" fn machine_trap(frame: &mut TrapFrame) {
     match frame.vector {
         exception::PAGE_FAULT => {
             let address = fault_address();
-            if let Some(landing) = probe::landing(frame.rip) {
+            // Asked of the kernel's own frames only: a program may jump to that address too.
+            if frame.from_kernel()
+                && let Some(landing) = probe::landing(frame.rip)
+            {
                 frame.rip = landing;
                 return;
             }

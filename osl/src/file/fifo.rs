@@ -12,6 +12,7 @@ use sync::{SpinLock, TaskContext, order};
 use super::file::File;
 use super::open_file::Access;
 use super::pipe::Pipe;
+use super::pipe_node::PipeNode;
 use crate::error::restarting;
 use crate::fs::node::{Identity, Node};
 
@@ -28,16 +29,19 @@ fn pipe_of(cx: &TaskContext, identity: Identity) -> Arc<Pipe> {
     fresh
 }
 
-/// Opens a FIFO: a reader waits for a writer and a writer for a reader, unless `O_NONBLOCK`.
+/// Opens a FIFO: a reader waits for a writer and a writer for a reader, unless `O_NONBLOCK`. An unnamed pipe waits for nobody.
 pub fn open(cx: &mut TaskContext, node: &Arc<dyn Node>, flags: u32) -> Result<Arc<dyn File>, Errno> {
-    let pipe = pipe_of(cx, node.identity());
     let access = Access::of_flags(flags);
+    if let Some(unnamed) = node.as_any().downcast_ref::<PipeNode>() {
+        return Ok(Arc::new(unnamed.pipe().end(cx, access.read, access.write, node.clone())));
+    }
+    let pipe = pipe_of(cx, node.identity());
     let nonblocking = flags & O_NONBLOCK != 0;
     let ((readers_seen, readers), (writers_seen, writers)) = pipe.sides(cx);
     if access.write && !access.read && nonblocking && readers == 0 {
         return Err(Errno::ENXIO);
     }
-    let end = pipe.end(cx, access.read, access.write, Some(node.clone()));
+    let end = pipe.end(cx, access.read, access.write, node.clone());
     let must_wait = !nonblocking && access.read != access.write && if access.read { writers == 0 } else { readers == 0 };
     if must_wait {
         let arrived = |cx: &mut TaskContext| {

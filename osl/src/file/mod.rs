@@ -16,6 +16,7 @@ pub mod file;
 pub mod open;
 pub mod open_file;
 pub mod pipe;
+pub mod pipe_node;
 pub mod readiness;
 pub mod record_locks;
 pub mod regular;

@@ -108,7 +108,8 @@ fn open_found(cx: &mut TaskContext, view: &View, found: Found, flags: u32, is_ne
         truncate(cx, &node)?;
     }
     let kept = flags & !(O_CREAT | O_EXCL | O_TRUNC | abi::constant::O_CLOEXEC | abi::constant::O_NOCTTY);
-    Ok(OpenFile::new(file, kept, Some(found), view.credentials.clone()))
+    let found = node.has_place().then_some(found);
+    Ok(OpenFile::new(file, kept, found, view.credentials.clone()))
 }
 
 fn truncate(cx: &mut TaskContext, node: &Arc<dyn Node>) -> Result<(), Errno> {

@@ -3,7 +3,6 @@
 //! Invariant: bytes leave in the order they came; a write of at most `ATOMIC` bytes goes in whole or waits.
 
 use alloc::collections::VecDeque;
-use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::any::Any;
@@ -11,26 +10,21 @@ use core::any::Any;
 use abi::Errno;
 use arrayvec::ArrayVec;
 use libkernel::address_space::{UserAddress, user};
-use libkernel::clock;
 use libkernel::wait::WaitQueue;
 use sync::{IrqOff, Published, SpinLock, TaskContext, order};
 
 use super::file::{File, Manner, Queues, written};
+use super::pipe_node::PipeNode;
 use super::readiness::Readiness;
 use crate::error::{errno, restarting};
 use crate::fs::Attributes;
 use crate::fs::buffer::{self, Sink, Source};
-use crate::fs::node::{Identity, Kind, Node, Place, Written};
+use crate::fs::node::{Node, Place, Written};
 
 /// How much a pipe holds before a writer waits.
 pub const CAPACITY: usize = 65536;
 /// Writes up to this size are never mixed with others (`PIPE_BUF`).
 pub const ATOMIC: usize = 4096;
-
-/// The number that pipes are told apart by.
-static NEXT_NUMBER: Published<u64> = Published::<u64>::new(1);
-/// The file system number that pipes show.
-const PIPE_DEVICE: u64 = 13;
 
 struct State {
     bytes: VecDeque<u8>,
@@ -43,8 +37,6 @@ struct State {
 
 /// Bytes on their way from writers to readers.
 pub struct Pipe {
-    number: u64,
-    made: u64,
     state: SpinLock<State, order::Pipe>,
     /// How often bytes went in or out.
     events: Published<u64>,
@@ -56,8 +48,6 @@ impl Pipe {
     /// A pipe with no ends yet.
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
-            number: NEXT_NUMBER.fetch_add(1),
-            made: clock::wall_clock(),
             state: SpinLock::new(State { bytes: VecDeque::new(), readers: 0, writers: 0, readers_seen: 0, writers_seen: 0 }),
             events: Published::<u64>::new(0),
             readable: WaitQueue::new(),
@@ -66,7 +56,7 @@ impl Pipe {
     }
 
     /// One more end of this pipe.
-    pub fn end(self: &Arc<Self>, cx: &TaskContext, reads: bool, writes: bool, node: Option<Arc<dyn Node>>) -> PipeEnd {
+    pub fn end(self: &Arc<Self>, cx: &TaskContext, reads: bool, writes: bool, node: Arc<dyn Node>) -> PipeEnd {
         let mut state = self.state.lock(cx);
         state.readers += usize::from(reads);
         state.writers += usize::from(writes);
@@ -225,7 +215,7 @@ pub struct PipeEnd {
     pipe: Arc<Pipe>,
     reads: bool,
     writes: bool,
-    node: Option<Arc<dyn Node>>,
+    node: Arc<dyn Node>,
 }
 
 impl File for PipeEnd {
@@ -234,15 +224,11 @@ impl File for PipeEnd {
     }
 
     fn attributes(&self, cx: &mut TaskContext) -> Result<Attributes, Errno> {
-        if let Some(node) = &self.node {
-            return node.attributes(cx);
-        }
-        let identity = Identity { file_system: PIPE_DEVICE, number: self.pipe.number };
-        Ok(Attributes::plain(identity, Kind::Fifo, 0o600, self.pipe.made))
+        self.node.attributes(cx)
     }
 
     fn node(&self) -> Option<&Arc<dyn Node>> {
-        self.node.as_ref()
+        Some(&self.node)
     }
 
     fn read(&self, cx: &mut TaskContext, _at: u64, manner: Manner, into: &mut dyn Sink) -> Result<usize, Errno> {
@@ -293,7 +279,7 @@ impl File for PipeEnd {
     }
 
     fn label(&self) -> Option<String> {
-        self.node.is_none().then(|| format!("pipe:[{}]", self.pipe.number))
+        self.node.as_any().downcast_ref::<PipeNode>().map(PipeNode::label)
     }
 }
 

@@ -159,6 +159,11 @@ pub trait Node: Send + Sync {
     /// Size and kind of the file system that the file is in.
     fn file_system(&self) -> Statfs;
 
+    /// Whether a path may lead to it; an unnamed pipe has none.
+    fn has_place(&self) -> bool {
+        true
+    }
+
     /// Directory: the file of that name. Never asked for `.` or `..`.
     fn find(&self, _cx: &mut TaskContext, _name: &[u8]) -> Result<Arc<dyn Node>, Errno> {
         Err(Errno::ENOTDIR)

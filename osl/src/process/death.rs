@@ -113,7 +113,7 @@ struct Consequences {
     /// Children that had ended already, with who is their parent now.
     adopted: Vec<(Arc<Process>, Arc<Process>, ExitStatus)>,
     /// Processes that have ended and that nobody will wait for.
-    strays: Vec<i32>,
+    strays: Vec<Arc<Process>>,
     /// Tasks that asked to be told of their parent's end.
     bereaved: Vec<Arc<Task>>,
     /// Groups that nobody is left to continue, and that have someone stopped.
@@ -139,31 +139,35 @@ fn end(cx: &mut TaskContext, process: &Arc<Process>, status: ExitStatus) {
     }
 }
 
-fn write_down(cx: &TaskContext, tree: &mut Tree, process: &Process, zombie: Zombie) -> Consequences {
+fn write_down(cx: &TaskContext, tree: &mut Tree, process: &Arc<Process>, zombie: Zombie) -> Consequences {
     let id = process.id();
     let mut consequences = Consequences::default();
     let Some(entry) = tree.entries.get(&id) else {
         return consequences;
     };
-    let (group, session, exit_signal, is_stray) = (entry.group, entry.session, entry.exit_signal, entry.is_stray);
+    let (group, session, exit_signal) = (entry.group, entry.session, entry.exit_signal);
     let mut groups: Vec<i32> = entry.children.iter().filter_map(|child| Some(tree.entries.get(child)?.group)).collect();
     groups.push(group);
     groups.sort_unstable();
     groups.dedup();
     groups.retain(|group| !tree.is_orphaned(*group));
     hand_on_children(cx, tree, id, &mut consequences);
+    let parent = tree.parent_of(id);
+    let is_unwanted = |parent: &Arc<Process>| exit_signal == SIGCHLD && child::discards_children(cx, parent);
+    let is_stray = parent.as_ref().is_some_and(is_unwanted);
     if let Some(entry) = tree.entries.get_mut(&id) {
         entry.zombie = Some(zombie);
+        // At once: nobody may find a zombie that nobody is to wait for.
+        entry.is_stray = is_stray;
         entry.stopped = None;
         entry.continued = false;
     }
     groups.retain(|group| tree.is_orphaned(*group) && has_stopped(cx, tree, *group));
     consequences.orphaned = groups;
     if is_stray {
-        consequences.strays.push(id);
-    } else {
-        consequences.parent = tree.parent_of(id).map(|parent| (parent, exit_signal));
+        consequences.strays.push(process.clone());
     }
+    consequences.parent = parent.map(|parent| (parent, exit_signal));
     if session == id
         && let Some(session) = tree.sessions.get_mut(&id)
     {
@@ -187,10 +191,16 @@ fn hand_on_children(cx: &TaskContext, tree: &mut Tree, id: i32, consequences: &m
         entry.parent = adopter;
         // Whoever adopts a child is told of its end in the usual way.
         entry.exit_signal = SIGCHLD;
-        entry.is_stray = adopter == FIRST;
         match entry.zombie {
-            Some(_) if entry.is_stray => consequences.strays.push(child),
-            Some(zombie) => consequences.adopted.push((entry.process.clone(), new_parent.clone(), zombie.status)),
+            // Its own last thread may be about to bury it too.
+            Some(_) if entry.is_stray => consequences.strays.push(entry.process.clone()),
+            Some(zombie) => {
+                entry.is_stray = child::discards_children(cx, &new_parent);
+                if entry.is_stray {
+                    consequences.strays.push(entry.process.clone());
+                }
+                consequences.adopted.push((entry.process.clone(), new_parent.clone(), zombie.status));
+            }
             None => {
                 let tasks = entry.process.tasks(cx).into_iter();
                 consequences.bereaved.extend(tasks.filter(|task| task.death_signal.load() != 0));
@@ -219,26 +229,20 @@ fn tell_all(cx: &mut TaskContext, process: &Arc<Process>, status: ExitStatus, co
         give_up(cx, terminal);
     }
     for (child, parent, status) in adopted {
-        report(cx, &child, &parent, SIGCHLD, status);
+        child::tell_ended(cx, &child, &parent, SIGCHLD, status);
     }
     for stray in strays {
-        bury(cx, stray);
+        bury(cx, &stray);
     }
     if let Some((parent, signal)) = parent {
-        report(cx, process, &parent, signal, status);
+        child::tell_ended(cx, process, &parent, signal, status);
     }
 }
 
-/// Tells the parent, unless it has said that it will never ask; then the child is gone at once.
-fn report(cx: &mut TaskContext, child: &Arc<Process>, parent: &Arc<Process>, signal: u32, status: ExitStatus) {
-    if signal == SIGCHLD && child::discards_children(cx, parent) {
-        bury(cx, child.id());
-    }
-    child::tell_ended(cx, child, parent, signal, status);
-}
-
-fn bury(cx: &mut TaskContext, id: i32) {
-    let gone = TREE.lock(cx).bury(id);
+/// Two may come to bury the same process: its own last thread, and that of its parent. The second finds nobody, or
+/// someone else who has the number now.
+fn bury(cx: &mut TaskContext, stray: &Arc<Process>) {
+    let gone = TREE.lock(cx).bury_this(stray);
     drop(gone);
 }
 

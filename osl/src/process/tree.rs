@@ -44,7 +44,7 @@ pub struct Entry {
     pub has_new_program: bool,
     /// Whether it becomes the parent of its descendants' orphans.
     pub adopts: bool,
-    /// The first process has adopted it and does not know: nobody will wait for it.
+    /// It has ended, and its parent has said that it will never ask: it is as good as buried.
     pub is_stray: bool,
     /// Set when it has ended.
     pub zombie: Option<Zombie>,
@@ -314,6 +314,12 @@ impl Tree {
             next = entry.parent;
         }
         FIRST
+    }
+
+    /// The same as `bury`, if the process is still in the tree.
+    pub fn bury_this(&mut self, process: &Arc<Process>) -> Option<(Entry, Option<Session>)> {
+        let is_here = self.entries.get(&process.id()).is_some_and(|entry| Arc::ptr_eq(&entry.process, process));
+        if is_here { self.bury(process.id()) } else { None }
     }
 
     /// Takes an ended process out of the tree; its number is free again. The references are to be dropped unlocked.

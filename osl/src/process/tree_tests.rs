@@ -121,3 +121,16 @@ fn orphans_go_to_the_nearest_ancestor_that_adopts() {
     end(&mut tree, manager);
     assert_eq!(tree.adopter_of(middle), FIRST);
 }
+
+#[test]
+fn burying_a_process_a_second_time_leaves_alone_whoever_has_its_number_now() {
+    let mut tree = tree();
+    let id = child(&mut tree, FIRST);
+    let process = tree.entries[&id].process.clone();
+    end(&mut tree, id);
+    drop(tree.bury_this(&process).unwrap());
+    assert!(tree.bury_this(&process).is_none());
+    tree.add_process(sample::process(id), FIRST, 17);
+    assert!(tree.bury_this(&process).is_none());
+    assert!(tree.entries.contains_key(&id));
+}

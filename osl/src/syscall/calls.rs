@@ -6,7 +6,7 @@ use abi::Errno;
 
 use super::answer::give;
 use super::call::Completeness::{Full, Partial};
-use super::call::{Call, call};
+use super::call::{Call, absent, call};
 use super::{
     attributes, capability, control, descriptor, directory, epoll, file, futex, identity, interval, kernel_log, limits, listing,
     membarrier, memory, memory_advice, mounts, names, poll, power, priority, process, restart, sched, sched_attributes, select,
@@ -226,6 +226,7 @@ pub static CALLS: &[Call] = &[
     call(327, "preadv2", Partial("no flags"), |c, a| give(transfer::preadv2(c, a.fd(0), a.address(1), a.unsigned(2), a.signed(3), a.unsigned(5)))),
     call(328, "pwritev2", Partial("no flags"), |c, a| give(transfer::pwritev2(c, a.fd(0), a.address(1), a.unsigned(2), a.signed(3), a.unsigned(5)))),
     call(332, "statx", Full, |c, a| give(attributes::statx(c, a.fd(0), a.address(1), a.unsigned(2), a.unsigned(3), a.address(4)))),
+    absent(334, "rseq", "libraries take it for an older Linux and use `getcpu`"),
     call(435, "clone3", Partial("no namespaces, no pidfd, no set_tid, no cgroup"), |c, a| give(process::clone3(c, a.address(0), a.count(1)))),
     call(436, "close_range", Full, |c, a| give(file::close_range(c, a.unsigned(0), a.unsigned(1), a.unsigned(2)))),
     call(439, "faccessat2", Full, |c, a| give(attributes::faccessat2(c, a.fd(0), a.address(1), a.unsigned(2), a.unsigned(3)))),

@@ -18,7 +18,8 @@ use super::{Caller, file, place};
 use crate::error::errno;
 use crate::file::OpenFile;
 use crate::file::event::EventCounter;
-use crate::file::pipe::{CAPACITY, Pipe, PipeEnd};
+use crate::file::pipe::{CAPACITY, PipeEnd};
+use crate::file::pipe_node::PipeNode;
 use crate::file::record_locks::{self, RecordLock};
 use crate::file::whole_locks::{self, Owner};
 
@@ -176,11 +177,10 @@ pub fn pipe2(caller: &mut Caller<'_>, at: UserAddress, flags: u32) -> Result<(),
     if flags & O_DIRECT != 0 {
         return Err(Errno::EINVAL);
     }
-    let pipe = Pipe::new();
-    let reader = Arc::new(pipe.end(caller.cx, true, false, None));
-    let writer = Arc::new(pipe.end(caller.cx, false, true, None));
-    let read_fd = file::install_new(caller, reader, flags | O_RDONLY)?;
-    let write_fd = match file::install_new(caller, writer, flags | O_WRONLY) {
+    let credentials = caller.credentials();
+    let (reader, writer) = PipeNode::ends(caller.cx, &credentials);
+    let read_fd = file::install_new(caller, Arc::new(reader), flags | O_RDONLY)?;
+    let write_fd = match file::install_new(caller, Arc::new(writer), flags | O_WRONLY) {
         Ok(fd) => fd,
         Err(error) => {
             let _closed_meanwhile = file::close(caller, read_fd);

@@ -26,7 +26,12 @@ pub fn reboot(caller: &mut Caller<'_>, magic: u32, second: u32, command: u32) ->
     }
     let Some(action) = action(command)? else { return Ok(()) };
     let board = board::get().ok_or(Errno::EINVAL)?;
-    libkernel::log::info!("{} asked for: {action:?}", caller.task.name(caller.cx));
+    let name = caller.task.name(caller.cx);
+    match action {
+        PowerAction::Off => libkernel::log::info!("{name} switches the machine off"),
+        PowerAction::Restart => libkernel::log::info!("{name} restarts the machine"),
+        PowerAction::Halt => libkernel::log::info!("{name} halts the machine"),
+    }
     board.power(action);
     Err(Errno::EINVAL)
 }

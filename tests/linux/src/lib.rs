@@ -140,3 +140,8 @@ pub fn current_cpu() -> usize {
     done("getcpu", call!(SYS_getcpu, &raw mut cpu, 0, 0));
     cpu as usize
 }
+
+/// Is this Braid, and not a Linux that somebody works on? What may bring a system down is done only there.
+pub fn is_braid() -> bool {
+    std::fs::read_to_string("/proc/version").is_ok_and(|version| version.contains("Braid"))
+}

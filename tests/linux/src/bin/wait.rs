@@ -143,15 +143,21 @@ fn ignored_children() {
 }
 
 fn orphans() {
+    // Process 1 is given all orphans; elsewhere one has to ask for those of one's own children.
+    if my_pid() != 1 {
+        done("prctl", call!(SYS_prctl, libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
+    }
     let (from, to) = pipe();
+    let adopter = my_pid();
     let middle = fork(|| {
         let parent = my_pid();
         fork(|| {
             while call!(SYS_getppid) == Ok(parent as usize) {
                 sleep_ms(1);
             }
+            must_equal("its new parent", call!(SYS_getppid), Ok(adopter as usize));
             done("write", write(to, b"x"));
-            0
+            5
         });
         exit_now(0)
     });
@@ -159,8 +165,25 @@ fn orphans() {
     must_equal("close", linux_tests::process::close(to), Ok(0));
     check("an orphan gets another parent and lives on", wait_for_byte(from));
     close_all(&[from]);
-    // As process 1 we are that other parent.
-    while let Ok(Some(_)) = wait_for_any_of(-1, 0) {}
+    equal("whoever adopts an orphan can wait for it", ended_by(wait_for_any_of(-1, 0)), Some(Ended::Exited(5)));
+    let middle = fork(|| {
+        // This one has ended before its parent has, and nobody has waited for it.
+        let child = fork(|| 6);
+        must("ended", wait_and_keep(child));
+        exit_now(0)
+    });
+    wait(middle);
+    equal("also for one that had ended before", ended_by(wait_for_any_of(-1, 0)), Some(Ended::Exited(6)));
+    equal("once", wait_for_any_of(-1, 0), Err(libc::ECHILD));
+}
+
+fn ended_by(found: Result<Option<(i32, Ended)>, i32>) -> Option<Ended> {
+    found.ok().flatten().map(|(_, ended)| ended)
+}
+
+fn wait_and_keep(child: i32) -> bool {
+    let mut information = [0_u32; 32];
+    call!(SYS_waitid, libc::P_PID, child, information.as_mut_ptr(), libc::WEXITED | libc::WNOWAIT, 0) == Ok(0)
 }
 
 fn zombie_storm() {
