@@ -60,7 +60,7 @@ impl Random {
 
 const PATHS: [&std::ffi::CStr; 22] = [
     c".", c"..", c"/", c"", c"a", c"b", c"a/b", c"a/../b", c"link", c"link/x", c"fifo", c"/proc/self/maps", c"/proc/self/fd/0",
-    c"/proc/1/stat", c"/dev/null", c"/dev/zero", c"/dev/full", c"/proc/self/exe", c"/dev/tty", c"/proc/self/mem", c"/proc", c"dir/dir/dir",
+    c"/proc/1/stat", c"/dev/null", c"/dev/zero", c"/dev/full", c"/proc/self/root", c"/dev/tty", c"/proc/self/mem", c"/proc", c"dir/dir/dir",
 ];
 
 const WORDS: [u64; 26] = [

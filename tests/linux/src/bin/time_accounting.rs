@@ -48,10 +48,14 @@ fn main() {
     work_in_the_kernel(150);
     let after = usage(libc::RUSAGE_SELF);
     check("work in calls is system time", after.1 - before.1 >= 10_000 && after.1 - before.1 > 2 * (after.0 - before.0));
-    let before = usage(libc::RUSAGE_SELF);
-    sleep_ms(100);
-    let after = usage(libc::RUSAGE_SELF);
-    check("sleep is neither", after.0 + after.1 - before.0 - before.1 < 50_000);
+    // A virtual CPU that its host stops on the way to sleep is charged for that: the least of five sleeps counts.
+    let asleep = (0..5).map(|_| {
+        let before = usage(libc::RUSAGE_SELF);
+        sleep_ms(100);
+        let after = usage(libc::RUSAGE_SELF);
+        after.0 + after.1 - before.0 - before.1
+    });
+    check("sleep is neither", asleep.min().is_some_and(|charged| charged < 50_000));
     children();
     threads();
     no_double_count();
