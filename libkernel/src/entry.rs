@@ -86,6 +86,9 @@ pub fn page_fault_in_kernel(frame: &mut TrapFrame, address: u64) -> bool {
         && let Some(mut cx) = current::try_enter() {
         cpu::enable_interrupts();
         let settled = settle(&mut cx, address, access_of(frame.error_code));
+        if settled == Err(Fault::NoMemory) {
+            current::of(&cx).mark_starved();
+        }
         cpu::disable_interrupts();
         if settled.is_ok() {
             return true;

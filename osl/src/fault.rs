@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 
 use abi::signal::*;
 use libkernel::address_space;
+use libkernel::memory::frames::Shortage;
 use libkernel::thread::registers::{self, UserRegisters};
 use libkernel::thread::{Access, Fault};
 use sync::TaskContext;
@@ -13,7 +14,7 @@ use sync::TaskContext;
 use crate::process::signals::post;
 use crate::process::status::ExitStatus;
 use crate::process::task::LastFault;
-use crate::process::{Task, current, exit};
+use crate::process::{Task, current, exit, shortage};
 use crate::signal::extended;
 
 /// Exceptions by number (SDM vol. 3, 6.15).
@@ -82,23 +83,35 @@ pub fn user_page_fault(cx: &mut TaskContext, _registers: &mut UserRegisters, add
     let Some(task) = current(cx) else {
         return;
     };
-    let fault = match address_space::current_space(cx) {
-        Some(space) => space.fault(cx, address, access),
-        None => Err(Fault::NotMapped),
-    };
-    let Err(fault) = fault else {
+    let Err(fault) = settle(cx, &task, address, access) else {
         return;
     };
     let information = match fault {
         Fault::NotMapped => SignalInfo::new(SIGSEGV, code::SEGV_MAPERR),
         Fault::Protected => SignalInfo::new(SIGSEGV, code::SEGV_ACCERR),
         Fault::NoContents => SignalInfo::new(SIGBUS, code::BUS_ADRERR),
-        // Nothing the program could do would help it: as when Linux runs out of memory, it is killed.
+        // No other program had to die, or that was not enough: nothing this one could do would help it.
         Fault::NoMemory => return exit::end_process(cx, &task, ExitStatus::Killed { signal: SIGKILL, dumped: false }),
     };
     let error_code = error_code(fault, access);
     let fault = LastFault { vector: vector::PAGE_FAULT, error_code, address };
     force(cx, &task, fault, information.with_address(address));
+}
+
+/// Gives the program its page. When there is none, whoever has most is killed first.
+fn settle(cx: &mut TaskContext, task: &Task, address: u64, access: Access) -> Result<(), Fault> {
+    loop {
+        let Some(space) = address_space::current_space(cx) else {
+            return Err(Fault::NotMapped);
+        };
+        match space.fault(cx, address, access) {
+            Err(Fault::NoMemory) => drop(space),
+            settled => return settled,
+        }
+        if !shortage::relieve(cx, task, Shortage::Short) {
+            return Err(Fault::NoMemory);
+        }
+    }
 }
 
 fn error_code(fault: Fault, access: Access) -> u64 {

@@ -44,6 +44,23 @@ impl<const WORDS: usize> SlotMap<WORDS> {
         None
     }
 
+    /// Takes this slot and no other; false when somebody has it.
+    pub fn take_this(&self, slot: usize) -> bool {
+        let bit = 1 << (slot % BITS);
+        // Acquire: as in `take`.
+        self.words[slot / BITS].fetch_or(bit, Ordering::Acquire) & bit == 0
+    }
+
+    /// The first slot from `from` on that somebody owned just now.
+    pub fn next_taken(&self, from: usize) -> Option<usize> {
+        let below = (1 << (from % BITS)) - 1;
+        (from / BITS..WORDS).find_map(|word| {
+            let seen = self.words[word].load(Ordering::Relaxed);
+            let seen = if word == from / BITS { seen & !below } else { seen };
+            (seen != 0).then(|| word * BITS + seen.trailing_zeros() as usize)
+        })
+    }
+
     /// Gives back a slot that `take` gave. Giving back a free one is a mistake of ours.
     pub fn free(&self, slot: usize) {
         let bit = 1 << (slot % BITS);
@@ -85,6 +102,17 @@ mod tests {
         assert_eq!(map.take(64), Some(64));
         assert_eq!(map.take(64), Some(65));
         assert_eq!(map.take(5 * 64), Some(128), "a hint beyond the end starts around it");
+    }
+
+    #[test]
+    fn a_certain_slot_is_had_by_one_and_found_among_the_taken() {
+        let map = SlotMap::<3>::new();
+        assert!(map.take_this(130));
+        assert!(!map.take_this(130));
+        assert_eq!(map.next_taken(0), Some(130));
+        assert_eq!(map.next_taken(130), Some(130));
+        assert_eq!(map.next_taken(131), None);
+        assert_eq!(map.next_taken(192), None);
     }
 
     #[test]

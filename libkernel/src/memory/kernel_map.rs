@@ -1,11 +1,12 @@
 //! The kernel half: where what lives, and what is added to it after boot.
 //!
 //! Invariant: every address space shares the kernel half's tables from the second level down, so a mapping made
-//! here is seen by all at once; nothing is ever unmapped here, so no CPU has to be told.
+//! here is seen by all at once. Only stacks are ever unmapped, and whoever does that tells every CPU before the frames
+//! are used again; tables stay.
 
 use super::frames::{self, Owner, TableFrames};
 use crate::error::KernelError;
-use machine::addr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use machine::addr::{Frame, PAGE_SIZE, PhysAddr, VirtAddr};
 use machine::paging::{self, Flags, flush};
 use sync::{Once, SpinLock, order};
 
@@ -50,4 +51,16 @@ pub fn map_stack(from: VirtAddr, pages: usize) -> Result<(), KernelError> {
         }
     }
     Ok(())
+}
+
+/// Takes away what `map_stack` mapped from `from` on, and answers the frames one by one: they are whose they were until every CPU has
+/// forgotten the pages.
+pub fn unmap_stack(from: VirtAddr, pages: usize, mut frame: impl FnMut(Frame)) {
+    let _change = CHANGE.lock_without_context();
+    for index in 0..pages {
+        let at = VirtAddr::new(from.as_u64() + (index * PAGE_SIZE) as u64);
+        if let Some(entry) = paging::unmap(root(), at) {
+            frame(Frame::new(entry.address().as_u64() / PAGE_SIZE as u64));
+        }
+    }
 }

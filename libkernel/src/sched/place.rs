@@ -28,10 +28,23 @@ pub(super) fn queue(thread: Arc<Thread>) {
         });
         if let Some(reaction) = reaction {
             react(target, reaction, &mut irq);
+            rouse_one_for(&thread, target);
             return;
         }
         // It may have been claimed as idle for nothing: it marks itself again when it has looked.
         knock(target);
+    }
+}
+
+/// The thread waits behind another: a CPU that went idle since `choose` looked is to take it.
+fn rouse_one_for(thread: &Thread, target: CpuId) {
+    if CPUS.of(target).load() < 2 {
+        return;
+    }
+    // Pairs with the idle loop: either its mark is seen here, or it sees the new length of the queue.
+    fence_full();
+    if let Some(idle) = IDLE.peek().intersect(usable(thread)).without(target).first() {
+        knock(idle);
     }
 }
 

@@ -1,23 +1,36 @@
 //! Kernel stacks: sixteen kibibytes each, with a page below that is never mapped.
 //!
-//! Invariant: a slot number stands for a fixed stretch of addresses and has one owner; a stack that was mapped once
-//! stays mapped, in a CPU's cache or a free slot, so giving one back needs no CPU to forget anything.
+//! Invariant: a slot number stands for a fixed stretch of addresses and has one owner. A stack stays mapped when it is
+//! dropped, in a CPU's cache or a free slot, so that needs no CPU to forget anything; `give_back_unused` takes the memory
+//! of many free slots at once, owning them while it does, and no frame leaves it before every CPU has forgotten them.
 
+use crate::cross_call;
 use crate::error::KernelError;
+use crate::memory::frames::{self, Owner};
 use crate::memory::kernel_map;
+use alloc::sync::Arc;
 use arrayvec::ArrayVec;
-use machine::addr::{PAGE_SIZE, VirtAddr};
-use sync::{CpuLocal, IrqOff, MAXIMUM_CPUS, SlotMap};
+use machine::addr::{Frame, PAGE_SIZE, VirtAddr};
+use machine::paging::flush;
+use sync::{CpuLocal, CpuSet, IrqOff, MAXIMUM_CPUS, Published, SlotMap, TaskContext};
 
 pub const STACK_PAGES: usize = 4;
 pub const STACK_BYTES: usize = STACK_PAGES * PAGE_SIZE;
 const SLOT_BYTES: usize = STACK_BYTES + PAGE_SIZE;
 const WORDS: usize = 8192;
 const CACHED: usize = 16;
+/// So many free slots may keep their memory, for the next threads.
+const UNUSED_KEPT: usize = 128;
+/// So many are taken apart at once.
+const BATCH: usize = 32;
 
 type Slots = SlotMap<WORDS>;
 
 static SLOTS: Slots = SlotMap::new();
+/// Slots with memory. Written by a slot's owner only.
+static MAPPED: Slots = SlotMap::new();
+/// How many have memory and no owner.
+static UNUSED: Published<usize> = Published::<usize>::new(0);
 static CACHE: CpuLocal<ArrayVec<usize, CACHED>> = CpuLocal::new([const { ArrayVec::new_const() }; MAXIMUM_CPUS]);
 
 const _: () = assert!((Slots::CAPACITY * SLOT_BYTES) as u64 <= kernel_map::STACKS_END - kernel_map::STACKS);
@@ -45,8 +58,15 @@ impl Stack {
         }
         let slot = SLOTS.take(start_hint(sync::cpu::current().index())).ok_or(KernelError::NoMemory)?;
         drop(irq);
+        // One whose memory was not all to be had counts as mapped too: what it got is found again.
+        if MAPPED.take_this(slot) {
+            UNUSED.fetch_add(1);
+        }
         match kernel_map::map_stack(VirtAddr::new(bottom(slot)), STACK_PAGES) {
-            Ok(()) => Ok(Stack { slot }),
+            Ok(()) => {
+                UNUSED.fetch_sub(1);
+                Ok(Stack { slot })
+            }
             Err(error) => {
                 SLOTS.free(slot);
                 Err(error)
@@ -78,9 +98,69 @@ impl Drop for Stack {
         let mut irq = IrqOff::new();
         let kept = CACHE.with_mut(&mut irq, |cache| cache.try_push(self.slot).is_ok());
         if !kept {
+            UNUSED.fetch_add(1);
             SLOTS.free(self.slot);
         }
     }
+}
+
+/// After many threads have ended: no more memory than a few threads need is kept for the next ones.
+pub fn trim(cx: &mut TaskContext) {
+    if UNUSED.load() > UNUSED_KEPT + BATCH {
+        take_apart(cx);
+    }
+}
+
+/// Gives back all memory of stacks that nobody uses; answers how many stacks those were.
+pub fn give_back_unused(cx: &mut TaskContext) -> usize {
+    let mut all = 0;
+    loop {
+        match take_apart(cx) {
+            0 => return all,
+            some => all += some,
+        }
+    }
+}
+
+/// Takes the memory of some free slots; answers of how many.
+fn take_apart(cx: &mut TaskContext) -> usize {
+    let slots = own_unused();
+    if slots.is_empty() {
+        return 0;
+    }
+    let mut memory = ArrayVec::<Frame, { BATCH * STACK_PAGES }>::new();
+    for &slot in &slots {
+        kernel_map::unmap_stack(VirtAddr::new(bottom(slot)), STACK_PAGES, |frame| memory.push(frame));
+    }
+    let forgotten = slots.clone();
+    cross_call::on(CpuSet::all_below(MAXIMUM_CPUS), Arc::new(move || forgotten.iter().for_each(|&slot| forget(slot))), cx);
+    memory.into_iter().for_each(|frame| frames::give(frame, Owner::Stack));
+    for &slot in &slots {
+        MAPPED.free(slot);
+        UNUSED.fetch_sub(1);
+        SLOTS.free(slot);
+    }
+    slots.len()
+}
+
+/// Some slots that have memory and had no owner: they are the caller's now.
+fn own_unused() -> ArrayVec<usize, BATCH> {
+    let mut owned = ArrayVec::new();
+    let mut from = 0;
+    while !owned.is_full()
+        && let Some(slot) = MAPPED.next_taken(from)
+    {
+        from = slot + 1;
+        if SLOTS.take_this(slot) {
+            // Taken apart by another meanwhile: free, but without memory.
+            if MAPPED.next_taken(slot) == Some(slot) { owned.push(slot) } else { SLOTS.free(slot) }
+        }
+    }
+    owned
+}
+
+fn forget(slot: usize) {
+    (0..STACK_PAGES).for_each(|page| flush::page(VirtAddr::new(bottom(slot) + (page * PAGE_SIZE) as u64)));
 }
 
 /// What an address in the stacks' part of the kernel half is.

@@ -59,6 +59,8 @@ pub struct Thread {
     pub(crate) park: Park,
     attention: Flag,
     interrupted: Flag,
+    /// A copy from or to its program failed because there was no page for it.
+    starved: Flag,
     home: Published<usize>,
     seat: Published<u8>,
     affinity: Published<u64>,
@@ -92,6 +94,7 @@ impl Thread {
             park: Park::new(),
             attention: Flag::new(false),
             interrupted: Flag::new(false),
+            starved: Flag::new(false),
             home: Published::<usize>::new(parts.home.index()),
             seat: Published::<u8>::new(Seat::Nowhere as u8),
             affinity: Published::<u64>::new(parts.affinity.bits()),
@@ -141,6 +144,15 @@ impl Thread {
 
     pub fn take_attention(&self) -> bool {
         self.attention.take()
+    }
+
+    pub(crate) fn mark_starved(&self) {
+        self.starved.set();
+    }
+
+    /// Whether, since it was last asked, a copy from or to the program failed for lack of memory and not by its fault.
+    pub fn take_starved(&self) -> bool {
+        self.starved.take()
     }
 
     pub(crate) fn mark_interrupted(&self) {

@@ -2,13 +2,15 @@
 //!
 //! Invariant: a timer is in the list of the CPU that its `home` names, and in none when that is `NOWHERE`; both
 //! change together, under that list's lock. A target is called with no lock held, so it may be called once more
-//! just after its timer was cancelled: it must take that as nothing.
+//! just after its timer was cancelled: it must take that as nothing, or be waited for (`cancel_and_wait`).
 
 use crate::alarm::{self, Slot};
 use crate::clock;
 use alloc::sync::Arc;
 use intrusive_collections::{KeyAdapter, RBTree, RBTreeAtomicLink, intrusive_adapter};
-use sync::{Counter, CpuId, IrqContext, IrqOff, MAXIMUM_CPUS, PerCpu, Published, SpinLock, cpu, order};
+use sync::{
+    Counter, CpuId, IrqContext, IrqOff, MAXIMUM_CPUS, PerCpu, Published, SpinLock, TaskContext, cpu, might_sleep, order,
+};
 
 /// What a timer calls, in its CPU's interrupt handler.
 pub trait TimerTarget: Send + Sync {
@@ -24,6 +26,8 @@ struct Node {
     number: u64,
     at: Counter,
     home: Published<usize>,
+    /// How many CPUs are about to call the target, or are in it.
+    calls: Published<u32>,
     target: Arc<dyn TimerTarget>,
 }
 
@@ -76,6 +80,8 @@ impl Timers {
     fn take_due(&mut self, now: u64) -> Option<Arc<Node>> {
         let mut first = self.0.front_mut();
         let due = if first.get()?.at.get() <= now { first.remove()? } else { return None };
+        // Before it is nowhere: who finds it there then finds the call too.
+        due.calls.fetch_add(1);
         due.home.store(NOWHERE);
         Some(due)
     }
@@ -92,6 +98,7 @@ impl Timer {
             number: NUMBERS.increment(),
             at: Counter::new(0),
             home: Published::<usize>::new(NOWHERE),
+            calls: Published::<u32>::new(0),
             target,
         }))
     }
@@ -134,6 +141,24 @@ impl Timer {
         }
     }
 
+    /// Afterwards its target is not being called, nor will be: whatever the target looks up in its call may go. Whoever
+    /// might arm the timer has been told not to, and the caller holds no spin lock that the target takes.
+    pub fn cancel_and_wait(&self, _: &TaskContext) {
+        might_sleep();
+        loop {
+            self.cancel();
+            // Looked at on both sides, since a call may arm the timer again as its last deed.
+            if !self.is_being_called() && self.due().is_none() && !self.is_being_called() {
+                return;
+            }
+            cpu::relax();
+        }
+    }
+
+    fn is_being_called(&self) -> bool {
+        self.0.calls.load() != 0
+    }
+
     /// When it is due; `None` when it is not armed.
     pub fn due(&self) -> Option<u64> {
         (self.0.home.load() != NOWHERE).then(|| self.0.at.get())
@@ -159,6 +184,7 @@ fn timers_are_due(context: &IrqContext) {
         let due = list.lock(&irq).take_due(now);
         let Some(due) = due else { break };
         due.target.expired(context);
+        due.calls.fetch_sub(1);
     }
     let next = list.lock(&irq).next();
     alarm::set(Slot::Timers, next, &mut irq);
@@ -189,6 +215,29 @@ mod tests {
         assert_eq!(due, [10, 10, 20]);
         assert_eq!(timers.next(), Some(30));
         assert!(timers.remove(&all[0].0, HERE));
+    }
+
+    #[test]
+    fn who_cancels_and_waits_returns_only_after_the_call_and_what_that_armed() {
+        let timer = Timer::new(Arc::new(Nothing));
+        let mut timers = Timers::new();
+        assert!(timers.insert(&timer.0, 5, HERE));
+        let Some(due) = timers.take_due(5) else { panic!("a timer was due and did not come out") };
+        let returned = sync::Flag::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // SAFETY: nothing asks whose context it is.
+                #[allow(unsafe_code)]
+                let cx = unsafe { TaskContext::enter(core::ptr::NonNull::dangling()) };
+                timer.cancel_and_wait(&cx);
+                returned.set();
+            });
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            assert!(!returned.is_set(), "the target is still being called");
+            timer.arm(u64::MAX);
+            due.calls.fetch_sub(1);
+        });
+        assert!(returned.is_set() && timer.due().is_none());
     }
 
     #[test]

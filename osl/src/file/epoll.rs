@@ -12,7 +12,7 @@ use abi::Errno;
 use abi::constant::{EPOLLERR, EPOLLET, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLONESHOT, EPOLLWAKEUP};
 use abi::poll::EpollEvent;
 use libkernel::wait::WaitQueue;
-use sync::{IrqOff, SpinLock, TaskContext, order};
+use sync::{IrqOff, Published, SpinLock, TaskContext, order};
 
 use super::event::anonymous_attributes;
 use super::file::{File, Queues};
@@ -42,6 +42,8 @@ struct Interest {
 /// A set of watched files.
 pub struct EventSet {
     interests: SpinLock<BTreeMap<Key, Interest>, order::Poll>,
+    /// How often a file was added or is watched again.
+    joined: Published<u64>,
     changed: WaitQueue,
 }
 
@@ -58,7 +60,7 @@ impl Default for EventSet {
 impl EventSet {
     /// A set that watches nothing.
     pub fn new() -> Self {
-        Self { interests: SpinLock::new(BTreeMap::new()), changed: WaitQueue::new() }
+        Self { interests: SpinLock::new(BTreeMap::new()), joined: Published::<u64>::new(0), changed: WaitQueue::new() }
     }
 
     /// Adds a file.
@@ -92,6 +94,7 @@ impl EventSet {
     }
 
     fn wake(&self) {
+        self.joined.fetch_add(1);
         self.changed.wake_all(&IrqOff::new());
     }
 
@@ -104,25 +107,24 @@ impl EventSet {
     /// The events that are there now, at most `most`; taken, so that edges and one-shots are not told twice.
     fn take_ready(&self, cx: &mut TaskContext, most: usize) -> Vec<EpollEvent> {
         let mut events = Vec::new();
-        for (key, open, interest) in self.snapshot(cx) {
+        for (key, open, _) in self.snapshot(cx) {
             if events.len() == most {
                 break;
             }
-            let (ready, count) = look(cx, &open, &interest);
-            let told = interest.tells(ready, count);
-            self.note(cx, key, ready, count, told != 0);
-            if told != 0 {
-                events.push(EpollEvent { events: u32::from(told), data: interest.data });
-            }
+            // In this order: what comes after the count was read is told the next time.
+            let count = open.file().events();
+            let ready = open.file().readiness(cx);
+            events.extend(self.tell(cx, key, ready, count));
         }
         events
     }
 
-    fn note(&self, cx: &TaskContext, key: Key, ready: u16, count: u64, was_told: bool) {
-        if let Some(interest) = self.interests.lock(cx).get_mut(&key) {
-            interest.reported = (ready, count);
-            interest.is_spent |= was_told && interest.events & EPOLLONESHOT != 0;
-        }
+    /// What of this is to be told, and by this call alone: others may have looked at the same time.
+    fn tell(&self, cx: &TaskContext, key: Key, ready: Readiness, count: u64) -> Option<EpollEvent> {
+        let mut interests = self.interests.lock(cx);
+        let interest = interests.get_mut(&key)?;
+        let told = interest.tell(ready, count);
+        (told != 0).then_some(EpollEvent { events: u32::from(told), data: interest.data })
     }
 
     /// Waits until there are events; none when the time is over.
@@ -140,24 +142,27 @@ impl EventSet {
     }
 }
 
-/// What of the interest is ready now, and the file's count of events.
-fn look(cx: &mut TaskContext, open: &Arc<OpenFile>, interest: &Interest) -> (u16, u64) {
-    let count = open.file().events();
-    let wanted = u16::try_from(interest.events & 0xffff).unwrap_or(0);
-    (open.file().readiness(cx).answer(wanted), count)
-}
-
 impl Interest {
     fn new(open: &Arc<OpenFile>, event: EpollEvent) -> Self {
         let events = (event.events & (MANNER | 0xffff)) | EPOLLERR | EPOLLHUP;
-        Self { open: Arc::downgrade(open), events, data: event.data, reported: (0, u64::MAX), is_spent: false }
+        Self { open: Arc::downgrade(open), events, data: event.data, reported: (0, 0), is_spent: false }
     }
 
     /// What is told: level-triggered all that is ready; edge-triggered only after something happened since the last time.
-    fn tells(&self, ready: u16, count: u64) -> u16 {
+    fn tells(&self, ready: Readiness, count: u64) -> u16 {
+        let ready = ready.answer(u16::try_from(self.events & 0xffff).unwrap_or(0));
         let is_edge = self.events & EPOLLET != 0;
-        let happened = ready & !self.reported.0 != 0 || count != self.reported.1;
-        if is_edge && !happened { 0 } else { ready }
+        let happened = ready & !self.reported.0 != 0 || count > self.reported.1;
+        if self.is_spent || is_edge && !happened { 0 } else { ready }
+    }
+
+    /// The same, and notes that it was told.
+    fn tell(&mut self, ready: Readiness, count: u64) -> u16 {
+        let told = self.tells(ready, count);
+        let wanted = u16::try_from(self.events & 0xffff).unwrap_or(0);
+        self.reported = (ready.answer(wanted), count.max(self.reported.1));
+        self.is_spent |= told != 0 && self.events & EPOLLONESHOT != 0;
+        told
     }
 }
 
@@ -172,8 +177,8 @@ impl File for EventSet {
 
     fn readiness(&self, cx: &mut TaskContext) -> Readiness {
         for (_, open, interest) in self.snapshot(cx) {
-            let (ready, count) = look(cx, &open, &interest);
-            if interest.tells(ready, count) != 0 {
+            let count = open.file().events();
+            if interest.tells(open.file().readiness(cx), count) != 0 {
                 return Readiness::READ;
             }
         }
@@ -186,6 +191,10 @@ impl File for EventSet {
 
     fn members(&self, cx: &mut TaskContext) -> Vec<Arc<OpenFile>> {
         self.snapshot(cx).into_iter().map(|(_, open, _)| open).collect()
+    }
+
+    fn membership(&self) -> u64 {
+        self.joined.load()
     }
 
     fn label(&self) -> Option<String> {
@@ -208,12 +217,22 @@ mod tests {
 
     #[test]
     fn a_level_is_told_again_and_an_edge_only_after_a_new_event() {
+        let ready = Readiness::READ;
         let level = Interest { reported: (1, 5), ..interest(EPOLLIN) };
-        assert_eq!(level.tells(1, 5), 1);
+        assert_eq!(level.tells(ready, 5), 1);
         let edge = Interest { reported: (1, 5), ..interest(EPOLLIN | EPOLLET) };
-        assert_eq!(edge.tells(1, 5), 0);
-        assert_eq!(edge.tells(1, 6), 1);
+        assert_eq!(edge.tells(ready, 5), 0);
+        assert_eq!(edge.tells(ready, 6), 1);
         let was_not_ready = Interest { reported: (0, 5), ..edge };
-        assert_eq!(was_not_ready.tells(1, 5), 1);
+        assert_eq!(was_not_ready.tells(ready, 5), 1);
+    }
+
+    #[test]
+    fn of_two_that_look_at_once_one_is_told_of_an_edge_or_of_a_single_shot() {
+        for manner in [EPOLLET, EPOLLONESHOT] {
+            let mut interest = interest(EPOLLIN | manner);
+            let told = [5, 4].map(|count| interest.tell(Readiness::READ, count));
+            assert_eq!(told, [1, 0], "{manner:x}");
+        }
     }
 }

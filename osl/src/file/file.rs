@@ -28,6 +28,12 @@ pub struct Manner {
 /// The wait queues that are woken when a file becomes ready.
 pub type Queues<'a> = ArrayVec<&'a WaitQueue, 2>;
 
+/// What lives on when one of its files is closed, and is waited for meanwhile.
+pub trait QueueOwner: Send + Sync {
+    /// All its queues.
+    fn queues(&self) -> Queues<'_>;
+}
+
 /// The behaviour of an open file.
 pub trait File: Send + Sync {
     /// The file as what it is, for the calls that are about one kind.
@@ -71,9 +77,19 @@ pub trait File: Send + Sync {
         Queues::new()
     }
 
+    /// Who has the queues, where the file itself must not be kept by those who wait: closing it is an event.
+    fn queue_owner(&self) -> Option<Arc<dyn QueueOwner>> {
+        None
+    }
+
     /// For a file that stands for others: these. Their queues are waited on too.
     fn members(&self, _cx: &mut TaskContext) -> Vec<Arc<OpenFile>> {
         Vec::new()
+    }
+
+    /// Grows, before its queues are woken, when there are other members than before.
+    fn membership(&self) -> u64 {
+        0
     }
 
     /// Grows with every event that may make the file ready, also when it is ready already.

@@ -10,10 +10,11 @@ use core::any::Any;
 use abi::Errno;
 use arrayvec::ArrayVec;
 use libkernel::address_space::{UserAddress, user};
+use libkernel::memory::frames::{self, Shortage};
 use libkernel::wait::WaitQueue;
 use sync::{IrqOff, Published, SpinLock, TaskContext, order};
 
-use super::file::{File, Manner, Queues, written};
+use super::file::{File, Manner, QueueOwner, Queues, written};
 use super::pipe_node::PipeNode;
 use super::readiness::Readiness;
 use crate::error::{errno, restarting};
@@ -118,7 +119,8 @@ impl Pipe {
             return None;
         }
         let count = room.min(bytes.len());
-        if state.bytes.try_reserve(count).is_err() {
+        let is_refused = frames::shortage() == Shortage::Desperate && state.bytes.capacity() < state.bytes.len() + count;
+        if is_refused || state.bytes.try_reserve(count).is_err() {
             return Some(Err(Errno::ENOMEM));
         }
         state.bytes.extend(bytes.get(..count).unwrap_or_default());
@@ -200,6 +202,12 @@ impl Pipe {
     }
 }
 
+impl QueueOwner for Pipe {
+    fn queues(&self) -> Queues<'_> {
+        Queues::from_iter([&self.readable, &self.writable])
+    }
+}
+
 /// Copies the first bytes of the queue, as many as both sides have.
 fn copy_front(queue: &VecDeque<u8>, into: &mut [u8]) {
     let mut rest = into;
@@ -247,10 +255,14 @@ impl File for PipeEnd {
             ready.set(Readiness::HANG_UP, state.writers == 0 && state.writers_seen > 0);
         }
         if self.writes {
-            ready.set(Readiness::WRITE, CAPACITY - state.bytes.len() >= ATOMIC);
+            ready.set(Readiness::WRITE, CAPACITY.saturating_sub(state.bytes.len()) >= ATOMIC);
             ready.set(Readiness::ERROR, state.readers == 0);
         }
         ready
+    }
+
+    fn queue_owner(&self) -> Option<Arc<dyn QueueOwner>> {
+        Some(self.pipe.clone())
     }
 
     fn queues(&self) -> Queues<'_> {

@@ -187,6 +187,11 @@ impl FileTable {
         }
     }
 
+    /// Roughly how many pages its descriptors hold in the kernel.
+    pub fn weight(&self, cx: &TaskContext) -> u64 {
+        self.slots.lock(cx).slots.len() as u64
+    }
+
     /// The table as an owner of record locks.
     pub fn lock_owner(&self) -> usize {
         core::ptr::from_ref(self).addr()

@@ -10,7 +10,7 @@ use abi::constant::*;
 use abi::process::limit;
 use abi::signal::{SIGNAL_COUNT, SS_DISABLE, SignalStack};
 use libkernel::address_space::{UserAddress, user};
-use libkernel::memory::frames;
+use libkernel::memory::frames::{self, Shortage};
 use libkernel::thread::registers::{USER_END, UserRegisters};
 use libkernel::thread::{self, Scheduling};
 use sync::TaskContext;
@@ -68,8 +68,6 @@ impl Request {
     }
 }
 
-/// Frames that only the kernel itself may still use: no new task is made when fewer are free.
-const RESERVE_FRACTION: u64 = 64;
 /// Frames that a task takes at least, counted with all that belongs to it.
 const FRAMES_PER_TASK: u64 = 8;
 /// The bit of `clone3` that gives the new process default actions.
@@ -97,10 +95,10 @@ pub fn clone(cx: &mut TaskContext, maker: &Arc<Task>, at: &UserRegisters, reques
 
 /// Whether there may be one more task.
 fn check_room(cx: &mut TaskContext, maker: &Task) -> Result<(), Errno> {
-    let memory = frames::statistics();
-    if memory.free < memory.total / RESERVE_FRACTION {
+    if frames::shortage() >= Shortage::Near {
         return Err(Errno::ENOMEM);
     }
+    let memory = frames::statistics();
     let credentials = maker.credentials(cx);
     let allowed = maker.process().soft_limit(cx, limit::PROCESSES);
     let (all, of_user) = TREE.lock(cx).count(credentials.uid);
@@ -138,7 +136,7 @@ fn new_process(cx: &mut TaskContext, maker: &Arc<Task>, request: &Request) -> Re
     let from = inheritance(cx, maker, request)?;
     let user = from.credentials.uid;
     let beginning = beginning(cx, maker, request)?;
-    let parent = parent(cx, maker.process(), request)?;
+    let (parent, exit_signal) = parent(cx, maker.process(), request)?;
     let id = TREE.lock(cx).take_number().ok_or(Errno::EAGAIN)?;
     let process = Process::new(id, beginning);
     if maker.process().no_new_rights.is_set() {
@@ -154,19 +152,19 @@ fn new_process(cx: &mut TaskContext, maker: &Arc<Task>, request: &Request) -> Re
     let mask = maker.process().signals.lock(cx).members.get(&maker.id()).map_or(SignalSet::EMPTY, |member| member.mask);
     process.signals.lock(cx).members.insert(id, Member::new(task.clone(), mask));
     let mut tree = TREE.lock(cx);
-    tree.add_process(process, parent, request.exit_signal);
+    tree.add_process(process, parent, exit_signal);
     tree.add_task(task.clone(), user);
     Ok(task)
 }
 
-/// Whose child the new process is.
-fn parent(cx: &mut TaskContext, maker: &Process, request: &Request) -> Result<i32, Errno> {
+/// Whose child the new process is, and what signal tells of its end: nobody chooses one for his own parent.
+fn parent(cx: &mut TaskContext, maker: &Process, request: &Request) -> Result<(i32, u32), Errno> {
     if !request.has(CLONE_PARENT) {
-        return Ok(maker.id());
+        return Ok((maker.id(), request.exit_signal));
     }
-    match maker.parent_id(cx) {
-        0 => Err(Errno::EINVAL),
-        parent => Ok(parent),
+    match TREE.lock(cx).entries.get(&maker.id()) {
+        Some(entry) if entry.parent != 0 => Ok((entry.parent, entry.exit_signal)),
+        _ => Err(Errno::EINVAL),
     }
 }
 

@@ -204,12 +204,12 @@ impl IntervalTimers {
         }
     }
 
-    /// The process ends, or starts a program that shall not know of them.
-    pub fn cancel_all(&self, _: &TaskContext) {
+    /// The process ends. Afterwards no handler holds it: a handler must not be the one who lets go of it last.
+    pub fn cancel_all(&self, cx: &TaskContext) {
         for one in &self.0 {
             one.at.store(0);
             if let Some(timer) = one.timer.get() {
-                timer.cancel();
+                timer.cancel_and_wait(cx);
             }
         }
     }

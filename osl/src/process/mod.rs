@@ -22,6 +22,7 @@ pub mod restart;
 #[cfg(test)]
 mod sample;
 pub mod shared;
+pub mod shortage;
 pub mod signals;
 pub mod start;
 pub mod status;

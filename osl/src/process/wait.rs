@@ -7,6 +7,7 @@ use alloc::sync::Arc;
 
 use abi::Errno;
 use abi::signal::SIGCHLD;
+use libkernel::thread::stack;
 use sync::TaskContext;
 
 use super::shared::Process;
@@ -99,6 +100,7 @@ pub fn wait(cx: &mut TaskContext, parent: &Arc<Process>, wanted: &Wanted) -> Res
     drop(buried);
     if matches!(found.event, Event::Ended(_)) && !wanted.keep {
         parent.add_child(cx, found.usage);
+        stack::trim(cx);
     }
     Ok(Some(found))
 }

@@ -8,7 +8,7 @@ use libkernel::thread::registers::UserRegisters;
 use sync::{Flag, TaskContext};
 
 use super::call::Call;
-use super::{Arguments, Caller, table};
+use super::{Arguments, Caller, shortage, table};
 use crate::process;
 
 /// While set, each call and its result goes to the kernel log.
@@ -36,7 +36,10 @@ pub fn enter(cx: &mut TaskContext, registers: &mut UserRegisters) {
 }
 
 fn serve(caller: &mut Caller<'_>, call: &'static Call, arguments: &Arguments) -> Result<u64, Errno> {
-    let answer = (call.handler)(caller, arguments);
+    let answer = match shortage::admit(caller, call) {
+        Ok(()) => shortage::with_pages(caller, |caller| (call.handler)(caller, arguments)),
+        Err(errno) => Err(errno),
+    };
     if TRACE.is_set() {
         trace(caller, call.name, arguments, answer);
     }

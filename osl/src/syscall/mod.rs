@@ -42,6 +42,7 @@ pub mod sched_attributes;
 pub mod sched_rules;
 pub mod scheduling;
 pub mod select;
+mod shortage;
 pub mod signal;
 pub mod size;
 pub mod system;
