@@ -94,5 +94,6 @@ pub fn page_fault_in_kernel(frame: &mut TrapFrame, address: u64) -> bool {
             return true;
         }
     }
-    machine::user::fixup(frame)
+    // A copy that trips over the kernel's own side is the kernel's fault, and must not pass for a bad pointer.
+    machine::cpu::is_user_address(address) && machine::user::fixup(frame)
 }

@@ -81,6 +81,8 @@ impl Ring {
 
 static RING: SpinLock<Ring, order::Log> = SpinLock::new(Ring::new());
 static SINK: Once<fn(&[u8])> = Once::new();
+/// Whoever shows a line: lines of several CPUs do not mix.
+static TURN: SpinLock<(), order::Log> = SpinLock::new(());
 
 /// Who shows the lines from now on (the serial port). Set once, by the kernel crate.
 pub fn set_sink(sink: fn(&[u8])) {
@@ -122,7 +124,9 @@ pub fn line(level: Level, text: fmt::Arguments<'_>) {
     line.0.push(b'\n');
     RING.lock_without_context().push(&line.0);
     if let Some(sink) = SINK.get() {
+        let turn = TURN.lock_without_context();
         sink(&line.0);
+        drop(turn);
     }
 }
 

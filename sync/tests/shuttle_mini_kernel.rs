@@ -243,7 +243,8 @@ fn boot(mistake: Mistake) {
     let others: Vec<_> = (1..CPUS).map(start).collect();
     kernel.cpu(0);
     others.into_iter().for_each(|cpu| cpu.join().unwrap());
-    assert!(!*kernel.pipe_full.lock().unwrap());
+    let left = *kernel.pipe_full.lock().unwrap();
+    assert!(!left, "a byte too many went into the pipe: {left}");
 }
 
 fn at_random(mistake: Mistake) {
@@ -278,10 +279,14 @@ fn a_missing_knock_is_found() {
     at_random(Mistake::NoKnock);
 }
 
+/// The schedule decides how it shows: the thread is seen on two CPUs, has run a turn too many at the end, or is lost.
 #[test]
-#[should_panic(expected = "runs on two CPUs")]
 fn a_thread_queued_before_it_is_saved_is_found() {
-    at_random(Mistake::QueuedBeforeSaved);
+    let Err(found) = std::panic::catch_unwind(|| at_random(Mistake::QueuedBeforeSaved)) else {
+        panic!("a thread was queued before its context was saved, and nothing was found");
+    };
+    let message = found.downcast_ref::<String>().cloned().unwrap_or_default();
+    assert!(["runs on two CPUs", "a byte too many", "deadlock"].iter().any(|sign| message.contains(sign)), "found something else: {message}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::arguments::Arguments;
 use crate::build::{Messages, Profile};
 use crate::error::{Explain, Outcome};
 use crate::virtual_machine::{VirtualMachine, nowhere, onto};
-use crate::{children, keyboard, packages, places, run};
+use crate::{children, keyboard, own_files, packages, places, run};
 
 const PORT: &str = "tcp:127.0.0.1:1234";
 const TARGET: &str = "target remote 127.0.0.1:1234";
@@ -36,12 +36,10 @@ pub fn debug(words: Vec<OsString>) -> Outcome<u8> {
         let remains = run::connect(&machine, interactive, arguments.flag("log"))?;
         return Ok(remains.ending.status());
     };
-    let folder = places::machine_files();
-    let output = folder.join("output.log");
-    let log = folder.join("kernel.log");
-    let file = |path: &std::path::Path| std::fs::File::create(path).explain(format_args!("writing {}", path.display()));
-    eprintln!("xtask: output goes to {}, the log to {}", output.display(), log.display());
-    let running = VirtualMachine::start(&machine, onto(file(&output)?), nowhere(), onto(file(&log)?))?;
+    let output = places::machine_files().join("output.log");
+    let file = std::fs::File::create(&output).explain(format_args!("writing {}", output.display()))?;
+    eprintln!("xtask: output goes to {}, the log to kernel.log beside it", output.display());
+    let running = VirtualMachine::start(&machine, onto(file), nowhere(), onto(own_files::log()?))?;
     let status = Command::new(gdb).arg(&kernel).args(words).status().explain("starting gdb")?;
     running.stop();
     Ok(children::shell_status(status))

@@ -20,6 +20,7 @@ mod host_tests;
 mod keyboard;
 mod machine;
 mod model;
+mod own_files;
 mod packages;
 mod places;
 mod programs;

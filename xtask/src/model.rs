@@ -30,7 +30,7 @@ pub fn model() -> Outcome<u8> {
 fn interleavings(explorer: &str, report: &Report) -> Outcome<()> {
     let began = Instant::now();
     let mut cargo = host_tests::cargo();
-    cargo.args(["test", "--release", "--package", "sync", "--tests", "--no-fail-fast"]);
+    cargo.args(["test", "--release", "--package", "sync", "--no-fail-fast", "--test"]).arg(format!("{explorer}_*"));
     // Apart from the host's tests: other flags would otherwise build everything again each time.
     cargo.arg("--target-dir").arg(places::target().join(explorer));
     // The checks of rank and context are debug assertions, and twins must trip over them.

@@ -30,3 +30,11 @@ pub fn programs_target() -> PathBuf {
 pub fn machine_files() -> PathBuf {
     target().join("vm")
 }
+
+/// The same for the run that this process is: two at once share nothing.
+pub fn own_machine_files() -> PathBuf {
+    machine_files().join(format!("{RUN}{}", std::process::id()))
+}
+
+/// How the folders of single runs are named; the process's number follows.
+pub const RUN: &str = "run-";

@@ -9,11 +9,13 @@ use std::process::Command;
 
 use crate::archive::{Archive, Attributes, DIRECTORY, REGULAR, SYMBOLIC_LINK};
 use crate::error::{Explain, Failure, Outcome};
-use crate::{elf, packages, places};
+use crate::{elf, own_files, packages, places};
 
 const PROFILE: &str = "\
 export PATH=/bin:/sbin:/usr/bin:/usr/sbin
 export PS1='\\u@\\h:\\w\\$ '
+# The shell is process 1: there is no init that these could ask.
+alias poweroff='poweroff -f' reboot='reboot -f' halt='halt -f'
 ";
 const USERS: &str = "\
 root:x:0:0:root:/root:/bin/sh
@@ -32,11 +34,11 @@ pub struct Extra {
 /// The archive for `--root`: a folder is packed, a file passes through as it is, nothing means the built-in root.
 pub fn choose(choice: Option<&Path>) -> Outcome<PathBuf> {
     let Some(choice) = choice else {
-        return store("root.cpio", &built_in(&[])?);
+        return own_files::store("root.cpio", &built_in(&[])?);
     };
     let found = choice.metadata().explain(format_args!("--root {}", choice.display()))?;
     if found.is_dir() {
-        return store("root.cpio", &folder(choice)?);
+        return own_files::store("root.cpio", &folder(choice)?);
     }
     Ok(choice.to_path_buf())
 }

@@ -12,7 +12,7 @@ use crate::framing::FirstProgram;
 use crate::keyboard::{self, Keyboard};
 use crate::machine::{Machine, parse_cpus, parse_memory};
 use crate::virtual_machine::{Remains, Sink, VirtualMachine, onto};
-use crate::{archive, places, root, terminal};
+use crate::{archive, own_files, root, terminal};
 
 pub const WITH_VALUE: [&str; 5] = ["cpus", "memory", "root", "append", "kernel"];
 
@@ -97,11 +97,9 @@ pub fn connect(machine: &Machine, interactive: bool, show_log: bool) -> Outcome<
     Ok(remains)
 }
 
-/// The kernel's log goes to `target/vm/kernel.log`, and to standard error where it is wanted.
+/// The kernel's log goes to a file of this run, which `target/vm/kernel.log` leads to, and to standard error where it is wanted.
 fn log_sink(show: bool) -> Outcome<Sink> {
-    let path = places::machine_files().join("kernel.log");
-    std::fs::create_dir_all(places::machine_files()).explain("making target/vm")?;
-    let mut file = std::fs::File::create(&path).explain(format_args!("writing {}", path.display()))?;
+    let mut file = own_files::log()?;
     Ok(Box::new(move |bytes| {
         let _a_full_disk_does_not_stop_the_machine = file.write_all(bytes);
         if show {

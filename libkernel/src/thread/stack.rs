@@ -20,7 +20,7 @@ const SLOT_BYTES: usize = STACK_BYTES + PAGE_SIZE;
 const WORDS: usize = 8192;
 const CACHED: usize = 16;
 /// So many free slots may keep their memory, for the next threads.
-const UNUSED_KEPT: usize = 128;
+const UNUSED_KEPT: usize = 32;
 /// So many are taken apart at once.
 const BATCH: usize = 32;
 
@@ -106,9 +106,7 @@ impl Drop for Stack {
 
 /// After many threads have ended: no more memory than a few threads need is kept for the next ones.
 pub fn trim(cx: &mut TaskContext) {
-    if UNUSED.load() > UNUSED_KEPT + BATCH {
-        take_apart(cx);
-    }
+    while UNUSED.load() > UNUSED_KEPT + BATCH && take_apart(cx) > 0 {}
 }
 
 /// Gives back all memory of stacks that nobody uses; answers how many stacks those were.

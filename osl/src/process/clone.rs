@@ -152,6 +152,14 @@ fn new_process(cx: &mut TaskContext, maker: &Arc<Task>, request: &Request) -> Re
     let mask = maker.process().signals.lock(cx).members.get(&maker.id()).map_or(SignalSet::EMPTY, |member| member.mask);
     process.signals.lock(cx).members.insert(id, Member::new(task.clone(), mask));
     let mut tree = TREE.lock(cx);
+    // Who has been killed makes nobody who would escape the same kill; whoever kills looks for newcomers under this lock.
+    if maker.process().signals.lock(cx).must_leave(maker.id()) {
+        tree.return_number(id);
+        drop(tree);
+        let member = process.signals.lock(cx).members.remove(&id);
+        drop(member);
+        return Err(Errno::EINTR);
+    }
     tree.add_process(process, parent, exit_signal);
     tree.add_task(task.clone(), user);
     Ok(task)

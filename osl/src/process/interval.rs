@@ -171,7 +171,8 @@ impl IntervalTimers {
             return before;
         };
         one.at.store(0);
-        timer.cancel();
+        // A program that has stopped its alarm is not hit by it any more, however late the handler comes.
+        timer.cancel_and_wait(cx);
         one.interval.store(new.interval_ns);
         if new.left_ns != 0 {
             let due = clock::now().saturating_add(new.left_ns);

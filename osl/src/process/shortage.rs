@@ -57,16 +57,16 @@ pub fn relieve(cx: &mut TaskContext, task: &Task, too_much: Shortage) -> bool {
 
 /// Kills whoever has most, unless somebody is dying already. Was there anybody?
 fn choose(cx: &mut TaskContext, now: u64) -> bool {
-    let (victim, dying) = largest(cx);
     let last = LAST_CHOICE.load();
+    let (victim, dying) = largest(cx);
     if dying && now.saturating_sub(last) < TIME_TO_DIE {
         return true;
     }
     let Some((victim, pages)) = victim else {
         return dying;
     };
-    // Of several who come here at once, one kills.
-    if LAST_CHOICE.compare_exchange(last, now).is_err() {
+    // Of several who come here at once, one kills, and the others see it done before they look again.
+    if now.saturating_sub(last) < LOOK_EVERY || LAST_CHOICE.compare_exchange(last, now).is_err() {
         return true;
     }
     let kilobytes = pages.saturating_mul(4);

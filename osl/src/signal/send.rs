@@ -3,7 +3,9 @@
 //! Invariant: a signal is posted only to processes that the sender may signal; the first process gets from others only what it
 //! has a handler for.
 
+use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use abi::Errno;
 use abi::signal::{SIGCONT, SIGNAL_COUNT, SIGRTMIN, SignalInfo, code};
@@ -80,26 +82,47 @@ pub fn kill(cx: &mut TaskContext, sender: &Arc<Task>, target: i32, signal: i32) 
 
 fn to_everybody(cx: &mut TaskContext, sender: &Arc<Task>, information: SignalInfo) -> Result<(), Errno> {
     let own = sender.process().id();
-    let mut others = process::all(cx);
-    others.retain(|process| process.id() != own && process.id() != FIRST);
-    if others.is_empty() {
-        return Err(Errno::ESRCH);
-    }
-    let mut answer = Err(Errno::EPERM);
-    for process in others {
-        answer = answer.or(to_process(cx, sender, &process, information));
-    }
+    let mut answer = Err(Errno::ESRCH);
+    to_each(cx, process::all, |cx, process| {
+        if process.id() != own && process.id() != FIRST {
+            let one = to_process(cx, sender, process, information);
+            answer = if answer == Err(Errno::ESRCH) { one } else { answer.or(one) };
+        }
+    });
     answer
 }
 
 fn to_group(cx: &mut TaskContext, sender: &Arc<Task>, group: i32, information: SignalInfo) -> Result<(), Errno> {
     let mut answer = Err(Errno::ESRCH);
-    for process in process::in_group(cx, group) {
-        let one = to_process(cx, sender, &process, information);
-        // One that was reached is enough; else the last refusal counts.
-        answer = if answer.is_ok() { answer } else { one };
-    }
+    to_each(
+        cx,
+        |cx| process::in_group(cx, group),
+        |cx, process| {
+            let one = to_process(cx, sender, process, information);
+            // One that was reached is enough; else the last refusal counts.
+            answer = if answer.is_ok() { answer } else { one };
+        },
+    );
     answer
+}
+
+/// Does `act` for all whom `find` finds, and then for those who were born meanwhile, of parents whose turn had not come: who has been killed
+/// forks no more, so the next look finds few or nobody.
+fn to_each(
+    cx: &mut TaskContext,
+    find: impl Fn(&mut TaskContext) -> Vec<Arc<Process>>,
+    mut act: impl FnMut(&mut TaskContext, &Process),
+) {
+    const LOOKS: usize = 100;
+    let mut reached = BTreeSet::new();
+    for _ in 0..LOOKS {
+        let mut found = find(cx);
+        found.retain(|process| reached.insert(process.id()));
+        if found.is_empty() {
+            return;
+        }
+        found.iter().for_each(|process| act(cx, process));
+    }
 }
 
 /// As `tgkill` and `tkill`: to one thread, of this process if one is named.
