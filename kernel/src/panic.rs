@@ -5,6 +5,7 @@
 
 use crate::{symbols, upcalls};
 use core::fmt::{self, Write};
+#[cfg(target_os = "none")]
 use core::panic::PanicInfo;
 use machine::serial::{self, Port};
 use machine::trap::frame::TrapFrame;
@@ -48,7 +49,8 @@ fn tell(text: fmt::Arguments<'_>) {
     let _ = writeln!(Line(Port::new(serial::COM2)), "{text}");
 }
 
-/// A panic of the kernel's own code.
+/// A panic of the kernel's own code. On the host, where tests run, panics are the standard library's.
+#[cfg(target_os = "none")]
 pub fn panicked(information: &PanicInfo<'_>) -> ! {
     begin();
     match information.location() {

@@ -31,7 +31,7 @@ impl Output {
     }
 
     fn write_some(&self, cx: &TaskContext, bytes: &[u8]) -> usize {
-        let mut port = self.port.lock(cx);
+        let port = self.port.lock(cx);
         if !port.can_send() {
             return 0;
         }

@@ -14,6 +14,8 @@ use machine::boot::BootInfo;
 const EARLY_WINDOW: u64 = 4 << 30;
 /// The first megabyte belongs to the firmware and to the CPUs' start code.
 const LOW_MEMORY: u64 = 1 << 20;
+/// With fewer frames nothing could be done but run out of them.
+const LEAST_FRAMES: u64 = 768;
 const MAXIMUM_HOLES: usize = 8;
 
 type Holes = ArrayVec<Range<u64>, MAXIMUM_HOLES>;
@@ -71,13 +73,20 @@ pub fn initialise(info: &BootInfo) {
     let frame_count = (end / PAGE_SIZE as u64) as usize;
     let bytes = frames::bookkeeping_bytes(frame_count) as u64;
     let Some(place) = find_room(info, &holes, bytes) else {
-        panic!("no room for the records of {frame_count} frames in the memory that the loader reported");
+        panic!("too little memory: no room for the records of {frame_count} frames beside the kernel and the initial root");
     };
     // SAFETY: usable memory inside the early window, outside every hole; becomes a hole itself below.
     unsafe { frames::start(frame_count, PhysAddr::new(place)) };
     holes.push(page_range(place, place + bytes));
     holes.sort_unstable_by_key(|hole| hole.start);
     add_memory(info, &holes, 0..EARLY_WINDOW);
+    let free = frames::statistics().free;
+    assert!(
+        free >= LEAST_FRAMES,
+        "too little memory: {} KiB are left beside the kernel and the initial root, and {} are needed",
+        free * 4,
+        LEAST_FRAMES * 4
+    );
     kernel_map::initialise(machine::paging::kernel_space::build(end, &mut TableFrames));
     add_memory(info, &holes, EARLY_WINDOW..u64::MAX);
 }

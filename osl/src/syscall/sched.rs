@@ -41,14 +41,22 @@ pub fn sched_setaffinity(caller: &mut Caller<'_>, thread: i32, length: usize, ma
     if let Some(part) = bytes.get_mut(..given) {
         user::copy_in(caller.cx, mask, part).map_err(errno)?;
     }
-    let task = target(caller, thread)?;
-    owned(caller, &task)?;
     let allowed = CpuSet::from_bits(u64::from_le_bytes(bytes)).intersect(cpu::online());
+    let task = match target(caller, thread) {
+        Err(Errno::ESRCH) if !allowed.is_empty() && is_zombie(caller, thread) => return Ok(()),
+        found => found?,
+    };
+    owned(caller, &task)?;
     if allowed.is_empty() {
         return Err(Errno::EINVAL);
     }
     let thread = scheduling::thread_of(&task)?;
     sched::set_affinity(caller.cx, &thread, allowed).map_err(errno)
+}
+
+/// One that has ended and was not waited for: Linux takes its mask, which changes nothing any more.
+fn is_zombie(caller: &mut Caller<'_>, thread: i32) -> bool {
+    process::find(caller.cx, thread).is_some_and(|found| found.is_zombie(caller.cx))
 }
 
 /// Gives back how many bytes of the mask were written.
