@@ -150,7 +150,7 @@ fn endless_file() {
 fn files_without_number() {
     let scratch = Scratch::new("many");
     let name = |number: usize| scratch.c(&format!("a-name-that-is-rather-long-as-names-of-files-go-{number}"));
-    let made = (0..40_000).take_while(|number| call!(SYS_mknod, name(*number).as_ptr(), libc::S_IFREG | 0o600, 0).is_ok()).count();
+    let made = (0..10_000).take_while(|number| call!(SYS_mknod, name(*number).as_ptr(), libc::S_IFREG | 0o600, 0).is_ok()).count();
     eprintln!("{made} files");
     must("some files", made > 1000);
     (0..made).for_each(|number| must("unlink", call!(SYS_unlink, name(number).as_ptr()).is_ok()));
@@ -171,7 +171,7 @@ fn mappings_without_number() {
 fn threads_without_number() {
     let ended = in_a_child(|| {
         let mut threads = 0;
-        while threads < 20_000 && std::thread::Builder::new().stack_size(16 << 10).spawn(|| sleep_ms(100_000)).is_ok() {
+        while threads < 3_000 && std::thread::Builder::new().stack_size(16 << 10).spawn(|| sleep_ms(100_000)).is_ok() {
             threads += 1;
         }
         eprintln!("{threads} threads");
@@ -187,7 +187,7 @@ fn descriptors_without_number() {
         let most = [100_000_u64; 2];
         let _if_not_that = call!(SYS_setrlimit, libc::RLIMIT_NOFILE, most.as_ptr());
         let mut open = 0;
-        while open < 1_100_000 && call!(SYS_dup, 0).is_ok() {
+        while open < 200_000 && call!(SYS_dup, 0).is_ok() {
             open += 1;
         }
         eprintln!("{open} descriptors");
@@ -220,7 +220,7 @@ fn locks_without_number() {
     let ended = in_a_child(|| {
         let file = done("open", call!(SYS_open, name.as_ptr(), libc::O_CREAT | libc::O_RDWR, 0o600));
         let mut locks = 0;
-        while locks < 20_000 {
+        while locks < 5_000 {
             // SAFETY: all zero is a valid lock.
             let mut lock: libc::flock = unsafe { std::mem::zeroed() };
             (lock.l_type, lock.l_start, lock.l_len) = (libc::F_WRLCK as _, locks * 2, 1);
@@ -242,7 +242,7 @@ fn waiting_signals() {
         information.si_code = libc::SI_QUEUE;
         let me = linux_tests::process::my_pid();
         let mut sent = 0;
-        while sent < 500_000 && call!(SYS_rt_sigqueueinfo, me, 40, &raw const information).is_ok() {
+        while sent < 20_000 && call!(SYS_rt_sigqueueinfo, me, 40, &raw const information).is_ok() {
             sent += 1;
         }
         eprintln!("{sent} signals");
