@@ -2,9 +2,9 @@
 //!
 //! Invariant: answers come from CPUID of the CPU that asks; all CPUs of a machine are taken to be alike but for their APIC.
 
+use crate::{first_program, panic};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use crate::{first_program, panic};
 use machine::boot::BootInfo;
 use machine::cpu::features::cpuid;
 use machine::{clock, cpu, power};

@@ -10,8 +10,7 @@ use machine::trap::Vector;
 use machine::trap::frame::{TrapFrame, exception};
 use machine::trap::upcalls::Upcalls;
 
-pub static UPCALLS: Upcalls =
-    Upcalls { syscall, page_fault, exception: exception_raised, interrupt, nmi, double_fault, machine_check };
+pub static UPCALLS: Upcalls = Upcalls { syscall, page_fault, exception: exception_raised, interrupt, nmi, double_fault, machine_check };
 
 fn syscall(frame: &mut TrapFrame) {
     entry::serve(frame, osl::syscall::enter);

@@ -4,11 +4,11 @@
 //! interrupt controller was told that the handler is done.
 
 use crate::cross_call;
+use crate::interrupt;
 use crate::sched::preempt;
+use crate::thread::current;
 use crate::thread::registers::UserRegisters;
 use crate::thread::user::{self, Access, Fault};
-use crate::thread::current;
-use crate::interrupt;
 use alloc::sync::Arc;
 use machine::apic::local;
 use machine::trap::frame::{TrapFrame, fault};
@@ -83,7 +83,8 @@ pub fn page_fault_in_kernel(frame: &mut TrapFrame, address: u64) -> bool {
     let may_settle = frame.interrupts_were_on() && machine::cpu::is_user_address(address);
     if machine::user::is_copying(frame.rip)
         && may_settle
-        && let Some(mut cx) = current::try_enter() {
+        && let Some(mut cx) = current::try_enter()
+    {
         cpu::enable_interrupts();
         let settled = settle(&mut cx, address, access_of(frame.error_code));
         if settled == Err(Fault::NoMemory) {

@@ -52,11 +52,8 @@ fn from_time() -> u64 {
 /// A random word.
 pub fn word() -> u64 {
     let features = features::get();
-    let hardware = features
-        .random_seed
-        .then(seed)
-        .flatten()
-        .or_else(|| features.random.then(|| (0..TRIES).find_map(|_| random())).flatten());
+    let hardware =
+        features.random_seed.then(seed).flatten().or_else(|| features.random.then(|| (0..TRIES).find_map(|_| random())).flatten());
     match hardware {
         Some(word) => word ^ mix(POOL.fetch_add(GOLDEN)),
         None => from_time(),

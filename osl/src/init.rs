@@ -42,11 +42,7 @@ pub fn start(cx: &mut TaskContext, program: FirstProgram) -> Result<(), Errno> {
         files.insert(cx, open, false, 0, u64::MAX)?;
     }
     let places = Arc::new(FileSystemContext::new(program.root));
-    let wish = Wish {
-        path: program.path,
-        arguments: strings(&program.arguments)?,
-        environment: strings(&program.environment)?,
-    };
+    let wish = Wish { path: program.path, arguments: strings(&program.arguments)?, environment: strings(&program.environment)? };
     let task = first::make(cx, files, places)?;
     if let Some(terminal) = program.terminal {
         claim_terminal(cx, &task, terminal.clone())?;

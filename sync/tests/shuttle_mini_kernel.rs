@@ -286,7 +286,10 @@ fn a_thread_queued_before_it_is_saved_is_found() {
         panic!("a thread was queued before its context was saved, and nothing was found");
     };
     let message = found.downcast_ref::<String>().cloned().unwrap_or_default();
-    assert!(["runs on two CPUs", "a byte too many", "deadlock"].iter().any(|sign| message.contains(sign)), "found something else: {message}");
+    assert!(
+        ["runs on two CPUs", "a byte too many", "deadlock"].iter().any(|sign| message.contains(sign)),
+        "found something else: {message}"
+    );
 }
 
 #[test]

@@ -21,7 +21,15 @@ pub struct Arrived {
 
 impl Arrived {
     pub const fn new() -> Self {
-        Arrived { decoder: Decoder::new(false), bytes: [0; CAPACITY], first: 0, count: 0, ended: false, window: (0, 0), window_is_news: false }
+        Arrived {
+            decoder: Decoder::new(false),
+            bytes: [0; CAPACITY],
+            first: 0,
+            count: 0,
+            ended: false,
+            window: (0, 0),
+            window_is_news: false,
+        }
     }
 
     pub fn configure(&mut self, framed: bool, window: (u16, u16)) {

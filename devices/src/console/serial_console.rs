@@ -67,7 +67,8 @@ impl SerialConsole {
         if settings.separate_errors {
             Port::new(machine::serial::COM3).initialise();
         }
-        let interrupt = DeviceInterrupt::request(io::line_of_isa(LINE), "serial", CpuId::BOOT, Arc::new(|irq: &IrqContext| self.bytes_arrived(irq)))?;
+        let interrupt =
+            DeviceInterrupt::request(io::line_of_isa(LINE), "serial", CpuId::BOOT, Arc::new(|irq: &IrqContext| self.bytes_arrived(irq)))?;
         let _ = self.interrupt.set(interrupt);
         self.input.enable_receive_interrupt();
         Ok(())

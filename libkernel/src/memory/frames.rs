@@ -64,7 +64,8 @@ pub(super) unsafe fn start(frames: usize, place: PhysAddr) {
     let records = place.as_u64().next_multiple_of(align_of::<Record>() as u64);
     let links = (records + (frames * size_of::<Record>()) as u64).next_multiple_of(align_of::<Link>() as u64);
     // SAFETY: the caller gives the memory; the two parts are aligned, disjoint, and together no longer than it.
-    let (records, links) = unsafe { (table(PhysAddr::new(records), frames, new_record), table(PhysAddr::new(links), frames, || Link::TAKEN)) };
+    let (records, links) =
+        unsafe { (table(PhysAddr::new(records), frames, new_record), table(PhysAddr::new(links), frames, || Link::TAKEN)) };
     assert!(RECORDS.set(records).is_ok(), "the frame allocator was started twice");
     *STOCK.lock_without_context() = Stock::new(Zone::new(links));
 }

@@ -173,8 +173,7 @@ unsafe impl GlobalAlloc for KernelHeap {
         }
         match class_for(layout) {
             Some(class) => allocate_small(class).map_or(null_mut(), NonNull::as_ptr),
-            None => frames::take_run(order_for(layout), Owner::Heap)
-                .map_or(null_mut(), |first| physical::pointer(first.start())),
+            None => frames::take_run(order_for(layout), Owner::Heap).map_or(null_mut(), |first| physical::pointer(first.start())),
         }
     }
 

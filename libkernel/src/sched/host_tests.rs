@@ -68,7 +68,11 @@ fn work(cx: &mut TaskContext, shared: &Shared, worker: u64) {
     for round in 1..=ROUNDS {
         let before = current::of(cx).last_cpu();
         count_up(cx, shared, round + worker);
-        if worker.is_multiple_of(2) { produce(cx, shared, round) } else { consume(cx, shared) }
+        if worker.is_multiple_of(2) {
+            produce(cx, shared, round)
+        } else {
+            consume(cx, shared)
+        }
         let after = current::of(cx).last_cpu();
         shared.migrations.add(u64::from(before != after));
     }

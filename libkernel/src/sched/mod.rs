@@ -5,9 +5,9 @@
 
 pub mod affinity;
 mod balance;
+mod fair;
 pub mod idle;
 pub mod load;
-mod fair;
 pub(crate) mod place;
 pub mod preempt;
 mod queues;

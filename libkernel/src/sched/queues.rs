@@ -112,10 +112,5 @@ pub struct CpuStatistics {
 
 pub fn cpu_statistics(cpu: CpuId) -> CpuStatistics {
     let cpu = CPUS.of(cpu);
-    CpuStatistics {
-        switches: cpu.switches.get(),
-        steals: cpu.steals.get(),
-        knocks: cpu.knocks.get(),
-        load: cpu.load.get(),
-    }
+    CpuStatistics { switches: cpu.switches.get(), steals: cpu.steals.get(), knocks: cpu.knocks.get(), load: cpu.load.get() }
 }

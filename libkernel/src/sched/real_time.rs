@@ -41,7 +41,11 @@ impl RealTime {
     pub(crate) fn put(&mut self, thread: Arc<Thread>, first: bool) {
         let priority = priority_of(&thread);
         let list = &mut self.lists[priority];
-        if first { list.push_front(thread) } else { list.push_back(thread) }
+        if first {
+            list.push_front(thread)
+        } else {
+            list.push_back(thread)
+        }
         self.occupied |= 1 << priority;
         self.waiting += 1;
     }

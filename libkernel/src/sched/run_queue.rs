@@ -52,7 +52,9 @@ pub(crate) enum Choice {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Afterwards {
     /// It is still counted here: put it back, first or last among its equals.
-    PutBack { first: bool },
+    PutBack {
+        first: bool,
+    },
     /// It may not run here any more: find it a CPU.
     FindCpu,
     /// Nobody's, unless it was woken meanwhile.
@@ -71,14 +73,7 @@ pub(crate) struct RunQueue {
 
 impl RunQueue {
     pub(crate) const fn new() -> Self {
-        RunQueue {
-            real_time: RealTime::new(),
-            fair: Fair::new(),
-            current: None,
-            charged_at: 0,
-            turn_is_over: false,
-            slice_is_timed: false,
-        }
+        RunQueue { real_time: RealTime::new(), fair: Fair::new(), current: None, charged_at: 0, turn_is_over: false, slice_is_timed: false }
     }
 
     pub(crate) const fn waiting(&self) -> usize {
@@ -167,11 +162,8 @@ impl RunQueue {
 
     /// Takes a waiting thread out of the queue; it is nowhere then.
     pub(crate) fn dequeue(&mut self, thread: &Thread) -> Option<Arc<Thread>> {
-        let removed = if thread.standing.counted().policy.is_real_time() {
-            self.real_time.remove(thread)?
-        } else {
-            self.fair.remove(thread)?
-        };
+        let removed =
+            if thread.standing.counted().policy.is_real_time() { self.real_time.remove(thread)? } else { self.fair.remove(thread)? };
         Some(self.taken_out(removed))
     }
 

@@ -224,9 +224,7 @@ fn one_whose_cpu_was_forbidden_leaves_it() {
     simulation.change(Departure::Preempted);
     thread.store_affinity(CpuSet::single(CpuId::new(3)));
     assert!(simulation.queue.should_change(HERE, simulation.now));
-    let Choice::Change { leaving, next, afterwards } = simulation.queue.choose(Departure::Preempted, HERE, 0) else {
-        panic!("it stayed")
-    };
+    let Choice::Change { leaving, next, afterwards } = simulation.queue.choose(Departure::Preempted, HERE, 0) else { panic!("it stayed") };
     assert!(leaving.is_some() && next.is_none());
     assert_eq!(afterwards, Afterwards::FindCpu);
 }

@@ -10,10 +10,10 @@
 //!                                                       or let it sleep, or bury it -> goes on
 //! ```
 
+use super::load;
 use super::place;
 use super::queues::{CPUS, IDLE, time_slice};
 use super::run_queue::{Afterwards, Choice, Departure};
-use super::load;
 use crate::alarm::{self, Slot};
 use crate::clock;
 use crate::memory::{Translation, kernel_map};
@@ -40,8 +40,7 @@ pub(super) fn schedule(departure: Departure) {
     cpu::clear_need_reschedule();
     let here = cpu::current();
     let now = clock::now();
-    let (choice, slice_end) =
-        CPUS.of(here).with(&irq, |queue| (queue.choose(departure, here, now), queue.slice_end(now)));
+    let (choice, slice_end) = CPUS.of(here).with(&irq, |queue| (queue.choose(departure, here, now), queue.slice_end(now)));
     alarm::set(Slot::Slice, slice_end, &mut irq);
     load::sample(now);
     if let Choice::Change { leaving, next, afterwards } = choice {
@@ -191,9 +190,7 @@ fn bury(thread: Arc<Thread>) {
 #[allow(unsafe_code)]
 pub(super) extern "C" fn begin(_: usize) -> ! {
     arrive();
-    let Some(pointer) = NonNull::new(machine::cpu::thread().cast_mut()) else {
-        panic!("a thread began on a CPU that runs none")
-    };
+    let Some(pointer) = NonNull::new(machine::cpu::thread().cast_mut()) else { panic!("a thread began on a CPU that runs none") };
     // SAFETY: the thread's one context for all that it does outside entries from ring 3.
     let mut cx = unsafe { TaskContext::enter(pointer) };
     // SAFETY: the thread itself, interrupts off.

@@ -4,8 +4,8 @@
 //! reader on another CPU can tell that it saw a half-written entry, and looks again. The ledger itself says whose time
 //! is running: a thread's seat changes a moment before or after, and what is read must never go back.
 
-use crate::clock;
 use super::thread::Thread;
+use crate::clock;
 use sync::{Counter, CpuId, IrqOff, MAXIMUM_CPUS, PerCpu, Published, fence_full};
 
 /// What a CPU is doing.

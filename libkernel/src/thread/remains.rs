@@ -22,8 +22,7 @@ impl Remains {
 
 intrusive_adapter!(RemainsAdapter = Box<Remains>: Remains { link => LinkedListAtomicLink });
 
-static WAITING: SpinLock<LinkedList<RemainsAdapter>, order::ThreadState> =
-    SpinLock::new(LinkedList::new(RemainsAdapter::NEW));
+static WAITING: SpinLock<LinkedList<RemainsAdapter>, order::ThreadState> = SpinLock::new(LinkedList::new(RemainsAdapter::NEW));
 static ANY: Flag = Flag::new(false);
 
 /// Takes them apart now if that may be done here, else keeps them.

@@ -45,8 +45,8 @@ const IDLE_WEIGHT: u64 = 3;
 
 /// Each step of nice is a quarter more or a fifth less; from nice -20 to 19.
 const WEIGHTS: [u64; 40] = [
-    88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904, 3906, 3121, 2501, 1991,
-    1586, 1277, 1024, 820, 655, 526, 423, 335, 272, 215, 172, 137, 110, 87, 70, 56, 45, 36, 29, 23, 18, 15,
+    88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916, 9548, 7620, 6100, 4904, 3906, 3121, 2501, 1991, 1586, 1277, 1024,
+    820, 655, 526, 423, 335, 272, 215, 172, 137, 110, 87, 70, 56, 45, 36, 29, 23, 18, 15,
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,16 +63,8 @@ impl Scheduling {
 
     /// Checked, as it may come from a program.
     pub const fn new(policy: Policy, nice: i8, priority: u8) -> Result<Self, KernelError> {
-        let priority_fits = if policy.is_real_time() {
-            priority >= LOWEST_PRIORITY && priority <= HIGHEST_PRIORITY
-        } else {
-            priority == 0
-        };
-        if priority_fits && nice >= -20 && nice <= 19 {
-            Ok(Scheduling { policy, nice, priority })
-        } else {
-            Err(KernelError::Invalid)
-        }
+        let priority_fits = if policy.is_real_time() { priority >= LOWEST_PRIORITY && priority <= HIGHEST_PRIORITY } else { priority == 0 };
+        if priority_fits && nice >= -20 && nice <= 19 { Ok(Scheduling { policy, nice, priority }) } else { Err(KernelError::Invalid) }
     }
 
     pub fn weight(self) -> u64 {

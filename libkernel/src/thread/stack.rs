@@ -165,8 +165,12 @@ fn forget(slot: usize) {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StackAddress {
     /// Below this slot's stack: it ran over.
-    Guard { slot: usize },
-    Inside { slot: usize },
+    Guard {
+        slot: usize,
+    },
+    Inside {
+        slot: usize,
+    },
 }
 
 /// For reports: is it a stack's address?

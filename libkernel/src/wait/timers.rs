@@ -8,9 +8,7 @@ use crate::alarm::{self, Slot};
 use crate::clock;
 use alloc::sync::Arc;
 use intrusive_collections::{KeyAdapter, RBTree, RBTreeAtomicLink, intrusive_adapter};
-use sync::{
-    Counter, CpuId, IrqContext, IrqOff, MAXIMUM_CPUS, PerCpu, Published, SpinLock, TaskContext, cpu, might_sleep, order,
-};
+use sync::{Counter, CpuId, IrqContext, IrqOff, MAXIMUM_CPUS, PerCpu, Published, SpinLock, TaskContext, cpu, might_sleep, order};
 
 /// What a timer calls, in its CPU's interrupt handler.
 pub trait TimerTarget: Send + Sync {

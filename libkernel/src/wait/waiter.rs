@@ -92,12 +92,7 @@ impl<'a> KeyAdapter<'a> for ByArrival {
 
 impl Place {
     pub(super) fn new(waiter: &Arc<Waiter>, exclusive: bool) -> Arc<Place> {
-        Arc::new(Place {
-            link: RBTreeAtomicLink::new(),
-            waiter: Arc::clone(waiter),
-            exclusive,
-            arrival: Counter::new(0),
-        })
+        Arc::new(Place { link: RBTreeAtomicLink::new(), waiter: Arc::clone(waiter), exclusive, arrival: Counter::new(0) })
     }
 
     pub(super) fn key(&self) -> (bool, u64) {

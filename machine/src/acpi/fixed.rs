@@ -44,9 +44,9 @@ fn find_s5(dsdt: &Table) -> Option<(u8, u8)> {
         // Each step looks at STEP places for the first letter; the few bytes beyond are read by `package`.
         let end = (at + STEP).min(dsdt.length());
         let found = match dsdt.bytes::<{ STEP as usize }>(at) {
-            Some(piece) => piece.iter().enumerate().filter(|(_, byte)| **byte == S5[0]).find_map(|(index, _)| {
-                package(dsdt, at + index as u64)
-            }),
+            Some(piece) => {
+                piece.iter().enumerate().filter(|(_, byte)| **byte == S5[0]).find_map(|(index, _)| package(dsdt, at + index as u64))
+            }
             None => (at..end).find_map(|place| package(dsdt, place)),
         };
         if found.is_some() {

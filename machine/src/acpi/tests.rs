@@ -81,10 +81,7 @@ fn machine() -> Bytes {
     fix_sum(&mut root[..20], 8);
     fix_sum(&mut root, 32);
     memory.put(ROOT_AT, &root);
-    let entries: Vec<u8> = [0xffff_ffff_ffff_fff0, MADT_AT as u64, FADT_AT as u64, 0]
-        .iter()
-        .flat_map(|at| at.to_le_bytes())
-        .collect();
+    let entries: Vec<u8> = [0xffff_ffff_ffff_fff0, MADT_AT as u64, FADT_AT as u64, 0].iter().flat_map(|at| at.to_le_bytes()).collect();
     memory.put(XSDT_AT, &table(b"XSDT", &entries));
     memory.put(MADT_AT, &table(b"APIC", &madt_body()));
     let mut fadt = vec![0; 116 - 36];
@@ -100,10 +97,10 @@ fn a_whole_machine_is_read() {
     let tables = parse(&machine(), ROOT_AT as u64).unwrap();
     assert_eq!(tables.cpus[..], [0, 4, 300]);
     assert_eq!(tables.io_apics[..], [IoApicEntry { address: 0xfec0_0000, first_line: 0 }]);
-    assert_eq!(tables.overrides[..], [
-        Override { irq: 0, line: 2, active_low: false, level: false },
-        Override { irq: 9, line: 9, active_low: true, level: true },
-    ]);
+    assert_eq!(
+        tables.overrides[..],
+        [Override { irq: 0, line: 2, active_low: false, level: false }, Override { irq: 9, line: 9, active_low: true, level: true },]
+    );
     let off = SoftOff { pm1a_control: 0x604, pm1b_control: None, type_a: 5, type_b: 1 };
     assert_eq!(tables.soft_off, Some(off));
 }

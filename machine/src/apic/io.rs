@@ -127,13 +127,11 @@ mod tests {
 
     #[test]
     fn isa_lines_go_where_the_firmware_says() {
-        let overrides = [Override { irq: 0, line: 2, active_low: false, level: false },
-            Override { irq: 9, line: 9, active_low: true, level: true }];
+        let overrides =
+            [Override { irq: 0, line: 2, active_low: false, level: false }, Override { irq: 9, line: 9, active_low: true, level: true }];
         assert_eq!(isa_line(&overrides, 0).gsi, 2);
-        assert_eq!(isa_line(&overrides, 9),
-            Line { gsi: 9, polarity: Polarity::ActiveLow, trigger: Trigger::Level });
-        assert_eq!(isa_line(&overrides, 4),
-            Line { gsi: 4, polarity: Polarity::ActiveHigh, trigger: Trigger::Edge });
+        assert_eq!(isa_line(&overrides, 9), Line { gsi: 9, polarity: Polarity::ActiveLow, trigger: Trigger::Level });
+        assert_eq!(isa_line(&overrides, 4), Line { gsi: 4, polarity: Polarity::ActiveHigh, trigger: Trigger::Edge });
     }
 
     #[test]

@@ -98,7 +98,10 @@ mod tests {
 
     #[test]
     fn memory_named_twice_is_had_once() {
-        assert_eq!(usable(&[(0x1000, 0x4000, true), (0x3000, 0x4000, true), (0x2000, 0x1000, true)]).as_slice(), core::slice::from_ref(&(0x1000..0x7000)));
+        assert_eq!(
+            usable(&[(0x1000, 0x4000, true), (0x3000, 0x4000, true), (0x2000, 0x1000, true)]).as_slice(),
+            core::slice::from_ref(&(0x1000..0x7000))
+        );
     }
 
     #[test]

@@ -72,11 +72,7 @@ pub(super) fn claim(cpu: CpuId) -> bool {
 /// way, so it is called when there is only one CPU too.
 ///
 /// Called once, by the boot CPU, interrupts off, with the kernel's own page tables loaded and the local APIC on.
-pub fn start_cpus(
-    info: &BootInfo,
-    apic_ids: &[u32],
-    stacks: &mut dyn FnMut(CpuId) -> Option<CpuStacks>,
-) -> Arrivals {
+pub fn start_cpus(info: &BootInfo, apic_ids: &[u32], stacks: &mut dyn FnMut(CpuId) -> Option<CpuStacks>) -> Arrivals {
     let own = local::id();
     let others = || apic_ids.iter().copied().filter(|id| *id != own);
     let mut called = ArrayVec::<(u32, CpuId), MAXIMUM_CPUS>::new();

@@ -39,14 +39,7 @@ fn reading() -> Reading {
             break;
         }
     }
-    Reading {
-        second: register(0),
-        minute: register(2),
-        hour: register(4),
-        day: register(7),
-        month: register(8),
-        year: register(9),
-    }
+    Reading { second: register(0), minute: register(2), hour: register(4), day: register(7), month: register(8), year: register(9) }
 }
 
 /// Seconds since 1970 (UTC, as the clock is taken to run). Nonsense in the chip gives some time, never a panic.

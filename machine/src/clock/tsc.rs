@@ -75,8 +75,7 @@ fn stated() -> Option<u64> {
     let by_crystal = (crystal.eax != 0)
         .then(|| u128::from(crystal.ecx) * u128::from(crystal.ebx) / u128::from(crystal.eax))
         .and_then(|frequency| u64::try_from(frequency).ok());
-    let by_hypervisor =
-        features::get().hypervisor.then(|| u64::from(features::cpuid(0x4000_0010, 0).eax) * 1000);
+    let by_hypervisor = features::get().hypervisor.then(|| u64::from(features::cpuid(0x4000_0010, 0).eax) * 1000);
     by_crystal.filter(|found| PLAUSIBLE.contains(found)).or(by_hypervisor.filter(|found| PLAUSIBLE.contains(found)))
 }
 

@@ -109,11 +109,7 @@ mod tests {
 
     #[test]
     fn the_cpu_goes_to_the_other_thread_and_comes_back() {
-        let pair = Box::leak(Box::new(Pair {
-            main: Context::empty(),
-            other: Context::empty(),
-            cpu_seen: Published::<usize>::new(0),
-        }));
+        let pair = Box::leak(Box::new(Pair { main: Context::empty(), other: Context::empty(), cpu_seen: Published::<usize>::new(0) }));
         let cpu = sync::cpu::current().index();
         let pair = &raw mut *pair;
         // SAFETY: as above.

@@ -150,8 +150,7 @@ mod tests {
 
     #[test]
     fn fsgsbase_is_switched_off_whatever_the_firmware_left() {
-        let everything =
-            Features { supervisor_access_prevention: true, extended_save: true, ..Features::default() };
+        let everything = Features { supervisor_access_prevention: true, extended_save: true, ..Features::default() };
         let cr4 = wanted_cr4(&everything, CR4_FSGSBASE);
         assert_eq!(cr4 & CR4_FSGSBASE, 0);
         assert_ne!(cr4 & CR4_SMAP, 0);

@@ -11,6 +11,5 @@ pub(crate) mod smap;
 
 pub use block::{CpuBlock, apic_id_of, set_kernel_stack, set_thread, thread};
 pub use registers::{
-    USER_END, fs_base, halt_for_ever, halt_until_interrupt, is_user_address, set_fs_base, set_user_gs_base, stack_pointer,
-    user_gs_base,
+    USER_END, fs_base, halt_for_ever, halt_until_interrupt, is_user_address, set_fs_base, set_user_gs_base, stack_pointer, user_gs_base,
 };

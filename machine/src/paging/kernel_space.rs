@@ -46,7 +46,9 @@ pub fn build(memory_end: u64, source: &mut dyn FrameSource) -> PhysAddr {
 }
 
 fn build_from(image: &Image, memory_end: u64, gigabyte_pages: bool, source: &mut dyn FrameSource) -> PhysAddr {
-    let Some(root) = source.take() else { panic!("too little memory: the kernel and the initial root fill it, nothing is left for page tables") };
+    let Some(root) = source.take() else {
+        panic!("too little memory: the kernel and the initial root fill it, nothing is left for page tables")
+    };
     let mut builder = Builder { root, gigabyte_pages, source };
     builder.map(IMAGE, image.text.clone(), EXECUTE);
     builder.map(IMAGE, image.constants.clone(), READ_ONLY);

@@ -55,17 +55,8 @@ const ALIGNMENT_CHECK: u64 = 1 << 18;
 const IDENTIFICATION: u64 = 1 << 21;
 
 /// Flags that a program may choose for itself.
-pub const USER_FLAGS: u64 = CARRY
-    | PARITY
-    | AUXILIARY
-    | ZERO
-    | SIGN
-    | TRAP
-    | DIRECTION
-    | OVERFLOW
-    | RESUME
-    | ALIGNMENT_CHECK
-    | IDENTIFICATION;
+pub const USER_FLAGS: u64 =
+    CARRY | PARITY | AUXILIARY | ZERO | SIGN | TRAP | DIRECTION | OVERFLOW | RESUME | ALIGNMENT_CHECK | IDENTIFICATION;
 
 /// All general registers of the code that was interrupted, as they lie on its kernel stack.
 #[repr(C)]

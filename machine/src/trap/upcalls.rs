@@ -4,8 +4,8 @@
 //! CPU's own, on the interrupted thread's kernel stack (NMI, double fault, machine check: on a stack of their own).
 //! It may turn interrupts on and may sleep when the frame comes from user mode. It returns with interrupts off.
 
-use super::frame::TrapFrame;
 use super::Vector;
+use super::frame::TrapFrame;
 use crate::cpu::halt_for_ever;
 use sync::Once;
 

@@ -27,11 +27,7 @@ struct Slot {
 }
 
 static SLOTS: [Slot; COUNT] = [const {
-    Slot {
-        handler: Published::<*mut ()>::new(ptr::null_mut()),
-        data: Published::<usize>::new(0),
-        inside: Published::<u32>::new(0),
-    }
+    Slot { handler: Published::<*mut ()>::new(ptr::null_mut()), data: Published::<usize>::new(0), inside: Published::<u32>::new(0) }
 }; COUNT];
 
 static TAKEN: SlotMap<WORDS> = SlotMap::new();

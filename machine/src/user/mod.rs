@@ -6,7 +6,5 @@
 mod access;
 mod enter;
 
-pub use access::{
-    Fault, add, compare_exchange, copy_in, copy_out, exchange, fixup, is_copying, load, store, zero,
-};
+pub use access::{Fault, add, compare_exchange, copy_in, copy_out, exchange, fixup, is_copying, load, store, zero};
 pub use enter::enter_ring3;

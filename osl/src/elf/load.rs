@@ -90,11 +90,6 @@ fn map(
     protection: Protection,
     backing: Backing,
 ) -> Result<(), KernelError> {
-    let request = MapRequest {
-        placement: Placement::FixedNoReplace(UserAddress::new(start)),
-        length: end - start,
-        protection,
-        backing,
-    };
+    let request = MapRequest { placement: Placement::FixedNoReplace(UserAddress::new(start)), length: end - start, protection, backing };
     space.map(cx, request).map(|_| ())
 }

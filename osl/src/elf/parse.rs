@@ -6,8 +6,8 @@
 use alloc::vec::Vec;
 
 use super::header::{
-    EXECUTE, FIXED, FileHeader, HEADER_BYTES, KIND_HEADERS, KIND_INTERPRETER, KIND_LOAD, KIND_STACK, MACHINE, MOVABLE,
-    ProgramHeader, SEGMENT_BYTES,
+    EXECUTE, FIXED, FileHeader, HEADER_BYTES, KIND_HEADERS, KIND_INTERPRETER, KIND_LOAD, KIND_STACK, MACHINE, MOVABLE, ProgramHeader,
+    SEGMENT_BYTES,
 };
 
 /// The page size that offsets and addresses agree by.

@@ -234,13 +234,8 @@ mod tests {
 
     #[test]
     fn too_little_room_is_refused() {
-        let contents = Contents {
-            arguments: &strings(&[b"x"]),
-            environment: &Strings::new(),
-            path: b"/x",
-            random: [0; 16],
-            auxiliary: &[],
-        };
+        let contents =
+            Contents { arguments: &strings(&[b"x"]), environment: &Strings::new(), path: b"/x", random: [0; 16], auxiliary: &[] };
         assert_eq!(build(64, &contents), None);
     }
 

@@ -30,11 +30,7 @@ impl Operation {
     /// Takes the word apart.
     pub fn decode(word: u32) -> Self {
         let flags = FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME;
-        Self {
-            command: word & !flags,
-            private: word & FUTEX_PRIVATE_FLAG != 0,
-            wall_clock: word & FUTEX_CLOCK_REALTIME != 0,
-        }
+        Self { command: word & !flags, private: word & FUTEX_PRIVATE_FLAG != 0, wall_clock: word & FUTEX_CLOCK_REALTIME != 0 }
     }
 }
 
@@ -79,14 +75,7 @@ fn counted(value: u32) -> Result<usize, Errno> {
     usize::try_from(value.cast_signed()).map_err(|_| Errno::EINVAL)
 }
 
-fn wait_for(
-    cx: &mut TaskContext,
-    address: UserAddress,
-    value: u32,
-    timeout: u64,
-    operation: Operation,
-    bits: u32,
-) -> Result<(), Errno> {
+fn wait_for(cx: &mut TaskContext, address: UserAddress, value: u32, timeout: u64, operation: Operation, bits: u32) -> Result<(), Errno> {
     let is_span = operation.command == FUTEX_WAIT;
     let deadline = deadline(cx, timeout, is_span, operation.wall_clock)?;
     let interrupted = match (timeout, is_span) {

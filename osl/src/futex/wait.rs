@@ -26,23 +26,12 @@ use crate::error::errno;
 
 /// Sleeps while the word at `address` is `value`, until a wake that one of `bits` concerns. `EINTR` when interrupted: the caller
 /// knows what may be repeated.
-pub fn wait(
-    cx: &mut TaskContext,
-    address: UserAddress,
-    value: u32,
-    deadline: Deadline,
-    bits: u32,
-    private: bool,
-) -> Result<(), Errno> {
+pub fn wait(cx: &mut TaskContext, address: UserAddress, value: u32, deadline: Deadline, bits: u32, private: bool) -> Result<(), Errno> {
     if bits == 0 || !address.as_u64().is_multiple_of(WORD_BYTES) {
         return Err(Errno::EINVAL);
     }
     let key = Key::of(cx, address, private).ok_or(Errno::EFAULT)?;
-    let waiter = Arc::new(Waiter {
-        bucket: Published::<usize>::new(key.bucket()),
-        woken: Flag::new(false),
-        queue: WaitQueue::new(),
-    });
+    let waiter = Arc::new(Waiter { bucket: Published::<usize>::new(key.bucket()), woken: Flag::new(false), queue: WaitQueue::new() });
     enter(cx, key, bits, &waiter)?;
     if let Err(error) = compare(cx, address, value, &waiter) {
         leave(cx, &waiter);

@@ -237,11 +237,7 @@ fn begin(cx: &mut TaskContext, maker: &Task, task: &Arc<Task>, at: &UserRegister
 
 /// The maker's share of the CPUs, or the usual one if the maker asked for that.
 fn scheduling(maker: &Task, own: Scheduling) -> Scheduling {
-    if maker.reset_on_fork.is_set() {
-        Scheduling { nice: own.nice.max(0), ..Scheduling::NORMAL }
-    } else {
-        own
-    }
+    if maker.reset_on_fork.is_set() { Scheduling { nice: own.nice.max(0), ..Scheduling::NORMAL } } else { own }
 }
 
 /// Takes a task out again whose thread could not be made.

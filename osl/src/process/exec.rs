@@ -22,13 +22,7 @@ use crate::credentials::Credentials;
 use crate::fs::Attributes;
 
 /// Runs another program; on success the registers are the new program's.
-pub fn execute(
-    cx: &mut TaskContext,
-    task: &Arc<Task>,
-    registers: &mut UserRegisters,
-    from: From,
-    mut wish: Wish,
-) -> Result<(), Errno> {
+pub fn execute(cx: &mut TaskContext, task: &Arc<Task>, registers: &mut UserRegisters, from: From, mut wish: Wish) -> Result<(), Errno> {
     let name = wish.path.clone();
     let file = program::find(cx, task, from, &mut wish)?;
     let old = task.credentials(cx);

@@ -68,19 +68,11 @@ pub fn run(cx: &mut TaskContext, task: &Arc<Task>, mut wish: Wish) -> Result<(),
     let credentials = task.credentials(cx);
     let program = image::build(cx, task, &file, &wish, &credentials, false)?;
     let process = task.process();
-    let before = (
-        process.replace_space(cx, Some(program.space.clone())),
-        process.replace_program(cx, Arc::new(program.program)),
-    );
+    let before = (process.replace_space(cx, Some(program.space.clone())), process.replace_program(cx, Arc::new(program.program)));
     drop(before);
     task.set_name(cx, name.rsplit(|byte| *byte == b'/').next().unwrap_or(&name));
     let registers = UserRegisters::for_program(program.entry, program.stack);
-    let place = Place {
-        space: program.space,
-        scheduling: Scheduling::NORMAL,
-        affinity: CpuSet::all_below(MAXIMUM_CPUS),
-        inherits: false,
-    };
+    let place = Place { space: program.space, scheduling: Scheduling::NORMAL, affinity: CpuSet::all_below(MAXIMUM_CPUS), inherits: false };
     start::start(cx, task, Start { registers, storage: None, number_at: None }, place)
 }
 

@@ -108,13 +108,7 @@ fn load(cx: &mut TaskContext, space: &AddressSpace, file: &ProgramFile, image: &
     elf::load(cx, space, image, &pages, base).map_err(errno)
 }
 
-fn auxiliary_vector(
-    image: &Image,
-    loaded: &Loaded,
-    started: Option<&Loaded>,
-    credentials: &Credentials,
-    secure: bool,
-) -> [(u64, u64); 16] {
+fn auxiliary_vector(image: &Image, loaded: &Loaded, started: Option<&Loaded>, credentials: &Credentials, secure: bool) -> [(u64, u64); 16] {
     [
         (auxiliary::HWCAP, BASELINE_FEATURES),
         (auxiliary::PAGESZ, PAGE),
@@ -146,13 +140,7 @@ fn build_stack(
     let mut random = [0; 16];
     random::fill(&mut random);
     let top = STACK_TOP - chance(RANDOM_STACK_PAGES) * PAGE;
-    let contents = Contents {
-        arguments: &wish.arguments,
-        environment: &wish.environment,
-        path: &wish.path,
-        random,
-        auxiliary: vector,
-    };
+    let contents = Contents { arguments: &wish.arguments, environment: &wish.environment, path: &wish.path, random, auxiliary: vector };
     let image = stack::build(top, &contents).ok_or(Errno::ENOMEM)?;
     let limit = task.process().soft_limit(cx, limit::STACK);
     let wanted = if limit == UNLIMITED { LARGEST_STACK } else { limit.clamp(SMALLEST_STACK, LARGEST_STACK) };

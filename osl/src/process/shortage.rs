@@ -6,11 +6,11 @@
 use alloc::sync::Arc;
 
 use abi::signal::SIGKILL;
+use libkernel::clock;
+use libkernel::log::warn;
 use libkernel::memory::frames::{self, Shortage};
 use libkernel::thread::stack;
 use libkernel::wait::{self, Deadline};
-use libkernel::clock;
-use libkernel::log::warn;
 use sync::{Published, TaskContext};
 
 use super::shared::Process;

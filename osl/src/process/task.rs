@@ -188,11 +188,7 @@ impl Task {
     }
 
     /// Gives it other places, or none; answers the old ones, to be let go of outside the lock.
-    pub fn replace_file_system(
-        &self,
-        cx: &TaskContext,
-        context: Option<Arc<FileSystemContext>>,
-    ) -> Option<Arc<FileSystemContext>> {
+    pub fn replace_file_system(&self, cx: &TaskContext, context: Option<Arc<FileSystemContext>>) -> Option<Arc<FileSystemContext>> {
         core::mem::replace(&mut self.own.lock(cx).file_system, context)
     }
 

@@ -297,10 +297,7 @@ impl Tree {
         let members = self.groups.get(&group).into_iter().flatten();
         !members.filter_map(|id| self.entries.get(id)).any(|entry| {
             entry.zombie.is_none()
-                && self
-                    .entries
-                    .get(&entry.parent)
-                    .is_some_and(|parent| parent.group != group && parent.session == entry.session)
+                && self.entries.get(&entry.parent).is_some_and(|parent| parent.group != group && parent.session == entry.session)
         })
     }
 

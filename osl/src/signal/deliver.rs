@@ -76,13 +76,7 @@ fn by_default(cx: &mut TaskContext, task: &Arc<Task>, signal: u32) {
     exit::end_process(cx, task, ExitStatus::Killed { signal, dumped });
 }
 
-fn run_handler(
-    cx: &mut TaskContext,
-    task: &Arc<Task>,
-    registers: &mut UserRegisters,
-    information: &SignalInfo,
-    action: &SignalAction,
-) {
+fn run_handler(cx: &mut TaskContext, task: &Arc<Task>, registers: &mut UserRegisters, information: &SignalInfo, action: &SignalAction) {
     let signal = information.signal.cast_unsigned();
     restart::settle(registers, Some(action.flags & action::RESTART != 0));
     registers.forget_system_call();

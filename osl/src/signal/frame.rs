@@ -47,13 +47,8 @@ pub fn push(
     machine.trap_number = fault.vector;
     machine.error_code = fault.error_code;
     machine.fault_address = fault.address;
-    let context = UserContext {
-        flags: UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS,
-        link: 0,
-        stack: other,
-        machine,
-        mask: mask.bits(),
-    };
+    let context =
+        UserContext { flags: UC_FP_XSTATE | UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS, link: 0, stack: other, machine, mask: mask.bits() };
     let frame = SignalFrame { return_address: action.restorer, context, information: *information };
     user::copy_out(cx, UserAddress::new(placed.extended), &extended).map_err(errno)?;
     user::copy_out_value(cx, UserAddress::new(placed.frame), &frame).map_err(errno)?;

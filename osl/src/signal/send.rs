@@ -18,8 +18,7 @@ use crate::process::{self, Process, Task};
 
 /// Whether one may signal the other, going by their users alone.
 fn users_allow(sender: &Credentials, target: &Credentials) -> bool {
-    sender.is_privileged()
-        || [sender.euid, sender.uid].iter().any(|user| *user == target.uid || *user == target.suid)
+    sender.is_privileged() || [sender.euid, sender.uid].iter().any(|user| *user == target.uid || *user == target.suid)
 }
 
 fn check(cx: &mut TaskContext, sender: &Task, target: &Process, signal: u32) -> Result<(), Errno> {
@@ -108,11 +107,7 @@ fn to_group(cx: &mut TaskContext, sender: &Arc<Task>, group: i32, information: S
 
 /// Does `act` for all whom `find` finds, and then for those who were born meanwhile, of parents whose turn had not come: who has been killed
 /// forks no more, so the next look finds few or nobody.
-fn to_each(
-    cx: &mut TaskContext,
-    find: impl Fn(&mut TaskContext) -> Vec<Arc<Process>>,
-    mut act: impl FnMut(&mut TaskContext, &Process),
-) {
+fn to_each(cx: &mut TaskContext, find: impl Fn(&mut TaskContext) -> Vec<Arc<Process>>, mut act: impl FnMut(&mut TaskContext, &Process)) {
     const LOOKS: usize = 100;
     let mut reached = BTreeSet::new();
     for _ in 0..LOOKS {
@@ -126,13 +121,7 @@ fn to_each(
 }
 
 /// As `tgkill` and `tkill`: to one thread, of this process if one is named.
-pub fn kill_thread(
-    cx: &mut TaskContext,
-    sender: &Arc<Task>,
-    of: Option<i32>,
-    target: i32,
-    signal: i32,
-) -> Result<(), Errno> {
+pub fn kill_thread(cx: &mut TaskContext, sender: &Arc<Task>, of: Option<i32>, target: i32, signal: i32) -> Result<(), Errno> {
     if target <= 0 || of.is_some_and(|of| of <= 0) {
         return Err(Errno::EINVAL);
     }
@@ -141,13 +130,7 @@ pub fn kill_thread(
     to_thread(cx, sender, of, target, information)
 }
 
-fn to_thread(
-    cx: &mut TaskContext,
-    sender: &Arc<Task>,
-    of: Option<i32>,
-    target: i32,
-    information: SignalInfo,
-) -> Result<(), Errno> {
+fn to_thread(cx: &mut TaskContext, sender: &Arc<Task>, of: Option<i32>, target: i32, information: SignalInfo) -> Result<(), Errno> {
     let signal = information.signal.cast_unsigned();
     let task = process::find_task(cx, target).ok_or(Errno::ESRCH)?;
     if of.is_some_and(|of| of != task.process().id()) {

@@ -21,9 +21,7 @@ pub struct Placement {
 
 /// Whether a stack pointer is on the alternate stack.
 pub fn is_on(stack: &SignalStack, pointer: u64) -> bool {
-    stack.flags & (SS_DISABLE | SS_AUTODISARM) == 0
-        && pointer > stack.base
-        && pointer - stack.base <= stack.size
+    stack.flags & (SS_DISABLE | SS_AUTODISARM) == 0 && pointer > stack.base && pointer - stack.base <= stack.size
 }
 
 /// Whether there is an alternate stack and the pointer is not on it yet.

@@ -9,8 +9,8 @@ use super::call::Completeness::{Full, Partial};
 use super::call::{Call, absent, call};
 use super::{
     attributes, capability, control, descriptor, directory, epoll, file, futex, identity, interval, kernel_log, limits, listing,
-    membarrier, memory, memory_advice, mounts, names, poll, power, priority, process, restart, sched, sched_attributes, select,
-    signal, size, system, terminal, time, transfer, users,
+    membarrier, memory, memory_advice, mounts, names, poll, power, priority, process, restart, sched, sched_attributes, select, signal,
+    size, system, terminal, time, transfer, users,
 };
 
 /// The calls, in the order of their numbers.

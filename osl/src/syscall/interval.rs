@@ -55,10 +55,8 @@ pub fn getitimer(caller: &mut Caller<'_>, which: i32, at: UserAddress) -> Result
 }
 
 fn write(caller: &mut Caller<'_>, at: UserAddress, setting: Setting) -> Result<(), Errno> {
-    let answer = IntervalTimer {
-        interval: Timeval::from_nanoseconds(setting.interval_ns),
-        value: Timeval::from_nanoseconds(setting.left_ns),
-    };
+    let answer =
+        IntervalTimer { interval: Timeval::from_nanoseconds(setting.interval_ns), value: Timeval::from_nanoseconds(setting.left_ns) };
     user::copy_out_value(caller.cx, at, &answer).map_err(errno)
 }
 

@@ -31,13 +31,7 @@ pub fn setrlimit(caller: &mut Caller<'_>, number: u32, at: UserAddress) -> Resul
     set(caller, &process, number, new)
 }
 
-pub fn prlimit64(
-    caller: &mut Caller<'_>,
-    process: i32,
-    number: u32,
-    new: UserAddress,
-    old: UserAddress,
-) -> Result<(), Errno> {
+pub fn prlimit64(caller: &mut Caller<'_>, process: i32, number: u32, new: UserAddress, old: UserAddress) -> Result<(), Errno> {
     let wanted: Option<Rlimit> = match new.as_u64() {
         0 => None,
         _ => Some(user::copy_in_value(caller.cx, new).map_err(errno)?),

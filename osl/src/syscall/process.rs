@@ -169,13 +169,7 @@ fn low_byte(code: i32) -> u8 {
     low
 }
 
-pub fn wait4(
-    caller: &mut Caller<'_>,
-    which: i32,
-    status: UserAddress,
-    options: u32,
-    usage: UserAddress,
-) -> Result<i32, Errno> {
+pub fn wait4(caller: &mut Caller<'_>, which: i32, status: UserAddress, options: u32, usage: UserAddress) -> Result<i32, Errno> {
     let allowed = option::WNOHANG | option::WUNTRACED | option::WCONTINUED | KIND_BITS;
     if options & !allowed != 0 {
         return Err(Errno::EINVAL);

@@ -185,13 +185,7 @@ pub fn rt_sigqueueinfo(caller: &mut Caller<'_>, process: i32, signal: i32, infor
     send::queue(caller.cx, &caller.task, process, None, signal, information)
 }
 
-pub fn rt_tgsigqueueinfo(
-    caller: &mut Caller<'_>,
-    process: i32,
-    thread: i32,
-    signal: i32,
-    information: UserAddress,
-) -> Result<(), Errno> {
+pub fn rt_tgsigqueueinfo(caller: &mut Caller<'_>, process: i32, thread: i32, signal: i32, information: UserAddress) -> Result<(), Errno> {
     let information: SignalInfo = user::copy_in_value(caller.cx, information).map_err(errno)?;
     send::queue(caller.cx, &caller.task, process, Some(thread), signal, information)
 }

@@ -13,7 +13,5 @@ pub mod state;
 mod state_tests;
 
 pub use actions::{Disposition, SignalActions};
-pub use post::{
-    alarm, has_pending, is_blocked_or_ignored, send_to_group, send_to_process, send_to_task, wake_for_end,
-};
+pub use post::{alarm, has_pending, is_blocked_or_ignored, send_to_group, send_to_process, send_to_task, wake_for_end};
 pub use set::SignalSet;

@@ -65,11 +65,8 @@ fn post(cx: &TaskContext, process: &Process, target: Option<i32>, information: S
         return Posted::Done;
     }
     act_at_once(&mut state, signal);
-    let posted = if ignored && !state.is_held_back(target, signal) {
-        Posted::Ignored
-    } else {
-        queue(&mut state, target, information, room)
-    };
+    let posted =
+        if ignored && !state.is_held_back(target, signal) { Posted::Ignored } else { queue(&mut state, target, information, room) };
     drop(state);
     if signal == SIGKILL || signal == SIGCONT {
         process.life.wake_all(cx);

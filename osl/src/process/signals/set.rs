@@ -16,8 +16,7 @@ impl SignalSet {
     /// Those whose default is to stop the process.
     pub const STOPPING: Self = Self::single(SIGSTOP).with(SIGTSTP).with(SIGTTIN).with(SIGTTOU);
     /// Those that an instruction of the thread itself brings about: delivered first.
-    pub const SYNCHRONOUS: Self =
-        Self::single(SIGSEGV).with(SIGBUS).with(SIGILL).with(SIGTRAP).with(SIGFPE).with(SIGSYS);
+    pub const SYNCHRONOUS: Self = Self::single(SIGSEGV).with(SIGBUS).with(SIGILL).with(SIGTRAP).with(SIGFPE).with(SIGSYS);
 
     /// From a program's mask.
     pub const fn from_bits(bits: u64) -> Self {

@@ -35,15 +35,7 @@ pub struct Member {
 impl Member {
     /// A thread that is about to start.
     pub fn new(task: Arc<Task>, mask: SignalSet) -> Self {
-        Self {
-            task,
-            mask,
-            saved_mask: None,
-            awaited: SignalSet::EMPTY,
-            pending: Pending::new(),
-            leaving: None,
-            stopped: false,
-        }
+        Self { task, mask, saved_mask: None, awaited: SignalSet::EMPTY, pending: Pending::new(), leaving: None, stopped: false }
     }
 
     /// Whether a signal would make the thread do something.

@@ -42,9 +42,7 @@ fn chains_of_links() {
 }
 
 fn descend(levels: usize) -> usize {
-    (0..levels)
-        .take_while(|_| call!(SYS_mkdir, c"d".as_ptr(), 0o755).is_ok() && call!(SYS_chdir, c"d".as_ptr()).is_ok())
-        .count()
+    (0..levels).take_while(|_| call!(SYS_mkdir, c"d".as_ptr(), 0o755).is_ok() && call!(SYS_chdir, c"d".as_ptr()).is_ok()).count()
 }
 
 fn deep_folders() {
@@ -58,7 +56,10 @@ fn deep_folders() {
         must("its path is told or refused", named.is_ok() || named == Err(libc::ENAMETOOLONG) || named == Err(libc::ERANGE));
         let mut link = [0_u8; 256];
         let _told_or_not = call!(SYS_readlink, c"/proc/self/cwd".as_ptr(), link.as_mut_ptr(), link.len());
-        must("up a long way", call!(SYS_stat, std::ffi::CString::new("../".repeat(1300)).unwrap_or_default().as_ptr(), path.as_mut_ptr()).is_ok());
+        must(
+            "up a long way",
+            call!(SYS_stat, std::ffi::CString::new("../".repeat(1300)).unwrap_or_default().as_ptr(), path.as_mut_ptr()).is_ok(),
+        );
         must("a file", call!(SYS_mknod, c"f".as_ptr(), libc::S_IFREG | 0o644, 0).is_ok());
         must("rename", call!(SYS_rename, c"f".as_ptr(), c"../g".as_ptr()).is_ok());
         must("unlink", call!(SYS_unlink, c"../g".as_ptr()).is_ok());

@@ -11,8 +11,20 @@ const BASE: u64 = 0x40_0000;
 /// `exit(0)`.
 const CODE: [u8; 9] = [0x31, 0xff, 0xb8, 60, 0, 0, 0, 0x0f, 0x05];
 const WORDS: [u64; 14] = [
-    0, 1, 0x38, 0xfff, 0x1000, 0x7fff_ffff, 0xffff_ffff, 0x7fff_ffff_f000, 0x8000_0000_0000, 0xffff_8000_0000_0000,
-    0xffff_ffff_8000_0000, u64::MAX, u64::MAX - 4095, 1 << 63,
+    0,
+    1,
+    0x38,
+    0xfff,
+    0x1000,
+    0x7fff_ffff,
+    0xffff_ffff,
+    0x7fff_ffff_f000,
+    0x8000_0000_0000,
+    0xffff_8000_0000_0000,
+    0xffff_ffff_8000_0000,
+    u64::MAX,
+    u64::MAX - 4095,
+    1 << 63,
 ];
 
 struct Random(u64);
