@@ -23,8 +23,8 @@ const SCRATCH: u16 = 7;
 
 const DIVISOR_ACCESS: u8 = 0x80;
 const EIGHT_BITS: u8 = 3;
-/// On, both directions emptied, interrupt as soon as one byte is there.
-const FIFO_ON: u8 = 0b0000_0111;
+/// On, both directions emptied, interrupt at 14 bytes or when no more comes for four bytes' time.
+const FIFO_ON: u8 = 0b1100_0111;
 /// Ready, and OUT2, which lets the interrupt through on a PC.
 const READY: u8 = 0b0000_1011;
 const RECEIVED: u8 = 1 << 0;
