@@ -1,6 +1,7 @@
 //! Thousands of sleeping children, and fork bombs: fork refuses at some time, everybody else goes on, and all of it comes back.
 //!
-//! Usage: `fork_flood [CHILDREN]`. On a Linux host nobody is forked: only the lines are printed.
+//! Usage: `fork_flood [CHILDREN [root]]`. On a Linux host nobody is forked: only the lines are printed. A bomb of root's, which no limit
+//! holds back, is set off only when asked for: it goes on until memory is full, for minutes.
 
 use linux_tests::process::{Ended, Pid, fork, in_a_child, kill, try_fork, wait};
 use linux_tests::{call, check, done, is_braid, must, sleep_ms};
@@ -21,10 +22,10 @@ fn main() {
         bomb(true);
     }
     check("a fork bomb without rights is got rid of", true);
-    if is_braid() {
+    if is_braid() && std::env::args().nth(2).is_some() {
         bomb(false);
     }
-    check("a fork bomb of root's is got rid of", in_a_child(|| 5) == Ended::Exited(5));
+    check("and programs run as before", in_a_child(|| 5) == Ended::Exited(5));
 }
 
 fn number_after(file: &str, name: &str) -> u64 {
