@@ -7,9 +7,11 @@ use linux_tests::process::{Ended, Pid, fork, in_a_child, kill, try_fork, wait};
 use linux_tests::{call, check, done, is_braid, must, sleep_ms};
 
 const USER: u32 = 4_712;
+/// Processes of the user whose bomb is set off.
+const USER_LIMIT: u64 = 120;
 
 fn main() {
-    let children = std::env::args().nth(1).and_then(|word| word.parse().ok()).unwrap_or(1_500);
+    let children = std::env::args().nth(1).and_then(|word| word.parse().ok()).unwrap_or(400);
     if is_braid() {
         flood(children);
     }
@@ -101,6 +103,7 @@ fn bomb(as_user: bool) {
     let parent = fork(|| {
         done("setpgid", call!(SYS_setpgid, 0, 0));
         if as_user {
+            done("setrlimit", call!(SYS_setrlimit, libc::RLIMIT_NPROC, [USER_LIMIT, USER_LIMIT].as_ptr()));
             done("setresuid", call!(SYS_setresuid, USER, USER, USER));
         }
         explode()
