@@ -12,6 +12,7 @@ extern crate alloc;
 
 pub mod address_space;
 pub mod alarm;
+pub mod census;
 pub mod clock;
 pub mod cross_call;
 pub mod device;

@@ -48,7 +48,7 @@ impl SerialConsole {
     pub const fn new() -> Self {
         SerialConsole {
             arrived: SpinLock::new(Arrived::new()),
-            readers: WaitQueue::new(),
+            readers: WaitQueue::named("console input"),
             input: Port::new(machine::serial::COM1),
             output: Output::new(Port::new(machine::serial::COM1)),
             errors: Output::new(Port::new(machine::serial::COM3)),

@@ -11,6 +11,7 @@ use super::request::RegionInfo;
 use super::shootdown::FlushBatch;
 use super::table::UserTable;
 use super::{Access, Fault, UserAddress};
+use crate::census::{Census, Counted};
 use crate::error::KernelError;
 use crate::memory::Translation;
 use crate::thread::{UserMemory, user};
@@ -21,7 +22,11 @@ use alloc::vec::Vec;
 use core::any::Any;
 use sync::{Counter, TaskContext, order};
 
+/// Address spaces in use.
+pub static LIVING: Census = Census::new("address spaces");
+
 pub struct AddressSpace {
+    _counted: Counted,
     itself: Weak<AddressSpace>,
     translation: Translation,
     /// Copies for those who only want to know, made when the lock is released.
@@ -59,6 +64,7 @@ impl AddressSpace {
 
     pub(super) fn of(parts: Parts) -> Arc<AddressSpace> {
         Arc::new_cyclic(|itself| AddressSpace {
+            _counted: LIVING.count(),
             itself: Weak::clone(itself),
             translation: Translation::new(parts.table.root()),
             resident_pages: Counter::new(parts.table.pages() as u64),

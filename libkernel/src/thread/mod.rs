@@ -15,5 +15,5 @@ pub mod user;
 
 pub use accounting::Times;
 pub use scheduling::{Policy, Scheduling};
-pub use thread::{Payload, Thread};
+pub use thread::{LIVING, Payload, Thread};
 pub use user::{Access, Fault, UserMemory};

@@ -9,6 +9,7 @@ use super::remains::{self, Remains};
 use super::scheduling::{Scheduling, Standing};
 use super::stack::Stack;
 use super::user::UserMemory;
+use crate::census::{Census, Counted};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use arrayvec::ArrayString;
@@ -51,7 +52,11 @@ pub(crate) struct Private {
     pub(crate) itself: Option<Arc<Thread>>,
 }
 
+/// Threads, from their making to the last reference to them.
+pub static LIVING: Census = Census::new("threads");
+
 pub struct Thread {
+    _counted: Counted,
     id: u64,
     name: SpinLock<ArrayString<NAME_BYTES>, order::ThreadState>,
     remains: Option<Box<Remains>>,
@@ -87,6 +92,7 @@ pub(crate) struct Parts<'a> {
 impl Thread {
     pub(crate) fn new(parts: Parts<'_>) -> Arc<Thread> {
         Arc::new(Thread {
+            _counted: LIVING.count(),
             id: NEXT_ID.increment(),
             name: SpinLock::new(short(parts.name)),
             remains: Some(Remains::new(parts.payload)),

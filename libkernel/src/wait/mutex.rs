@@ -42,7 +42,7 @@ pub struct MutexGuard<'a, T: ?Sized, C: LockClass<Kind = kind::Sleep>> {
 
 impl<T, C> Mutex<T, C> {
     pub const fn new(value: T) -> Self {
-        Mutex { word: Published::<u32>::new(FREE), queue: WaitQueue::new(), class: PhantomData, data: UnsafeCell::new(value) }
+        Mutex { word: Published::<u32>::new(FREE), queue: WaitQueue::named("a lock"), class: PhantomData, data: UnsafeCell::new(value) }
     }
 
     pub fn into_inner(self) -> T {

@@ -25,6 +25,8 @@ struct Places {
 }
 
 pub struct WaitQueue {
+    /// What its waiters wait for, in reports.
+    name: &'static str,
     places: SpinLock<Places, order::WaitQueue>,
 }
 
@@ -35,8 +37,18 @@ impl Default for WaitQueue {
 }
 
 impl WaitQueue {
+    /// For waits that reports need not name.
     pub const fn new() -> Self {
-        WaitQueue { places: SpinLock::new(Places { tree: RBTree::new(ByArrival::NEW), arrivals: 0 }) }
+        Self::named("something")
+    }
+
+    /// `name` says what is waited for: "a full pipe's reader".
+    pub const fn named(name: &'static str) -> Self {
+        WaitQueue { name, places: SpinLock::new(Places { tree: RBTree::new(ByArrival::NEW), arrivals: 0 }) }
+    }
+
+    pub const fn name(&self) -> &'static str {
+        self.name
     }
 
     /// Sleeps until the condition says `Some`. The condition takes its own locks.

@@ -60,7 +60,7 @@ impl Default for EventSet {
 impl EventSet {
     /// A set that watches nothing.
     pub fn new() -> Self {
-        Self { interests: SpinLock::new(BTreeMap::new()), joined: Published::<u64>::new(0), changed: WaitQueue::new() }
+        Self { interests: SpinLock::new(BTreeMap::new()), joined: Published::<u64>::new(0), changed: WaitQueue::named("a watched file") }
     }
 
     /// Adds a file.

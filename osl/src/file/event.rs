@@ -32,7 +32,7 @@ pub struct EventCounter {
 impl EventCounter {
     /// Starts at `count`; with `one_by_one` (`EFD_SEMAPHORE`) a read takes one.
     pub fn new(count: u64, one_by_one: bool) -> Self {
-        Self { count: SpinLock::new(count), one_by_one, events: Published::<u64>::new(0), changed: WaitQueue::new() }
+        Self { count: SpinLock::new(count), one_by_one, events: Published::<u64>::new(0), changed: WaitQueue::named("an event counter") }
     }
 
     fn take(&self, cx: &TaskContext) -> Option<u64> {

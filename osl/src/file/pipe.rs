@@ -10,6 +10,7 @@ use core::any::Any;
 use abi::Errno;
 use arrayvec::ArrayVec;
 use libkernel::address_space::{UserAddress, user};
+use libkernel::census::{Census, Counted};
 use libkernel::memory::frames::{self, Shortage};
 use libkernel::wait::WaitQueue;
 use sync::{IrqOff, Published, SpinLock, TaskContext, order};
@@ -36,8 +37,12 @@ struct State {
     writers_seen: u64,
 }
 
+/// Pipes and FIFOs in use.
+pub static LIVING: Census = Census::new("pipes");
+
 /// Bytes on their way from writers to readers.
 pub struct Pipe {
+    _counted: Counted,
     state: SpinLock<State, order::Pipe>,
     /// How often bytes went in or out.
     events: Published<u64>,
@@ -49,10 +54,11 @@ impl Pipe {
     /// A pipe with no ends yet.
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
+            _counted: LIVING.count(),
             state: SpinLock::new(State { bytes: VecDeque::new(), readers: 0, writers: 0, readers_seen: 0, writers_seen: 0 }),
             events: Published::<u64>::new(0),
-            readable: WaitQueue::new(),
-            writable: WaitQueue::new(),
+            readable: WaitQueue::named("bytes in a pipe"),
+            writable: WaitQueue::named("room in a pipe"),
         })
     }
 

@@ -80,7 +80,7 @@ type Table = BTreeMap<Identity, Locks>;
 static TABLE: SpinLock<Table, order::RecordLocks> = SpinLock::new(BTreeMap::new());
 /// How many files have locks: a close looks further only when there are any.
 static FILES: Published<u64> = Published::<u64>::new(0);
-static RELEASED: WaitQueue = WaitQueue::new();
+static RELEASED: WaitQueue = WaitQueue::named("a record lock");
 
 fn with_locks<R>(cx: &TaskContext, file: Identity, change: impl FnOnce(&mut Locks) -> R) -> R {
     let mut table = TABLE.lock(cx);

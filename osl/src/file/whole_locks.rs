@@ -33,7 +33,7 @@ type Table = BTreeMap<Identity, Vec<Held>>;
 
 static TABLE: SpinLock<Table, order::RecordLocks> = SpinLock::new(BTreeMap::new());
 static FILES: Published<u64> = Published::<u64>::new(0);
-static RELEASED: WaitQueue = WaitQueue::new();
+static RELEASED: WaitQueue = WaitQueue::named("a file lock");
 
 fn attempt(cx: &TaskContext, file: Identity, owner: Owner, exclusive: bool) -> bool {
     let mut table = TABLE.lock(cx);

@@ -31,7 +31,8 @@ pub fn wait(cx: &mut TaskContext, address: UserAddress, value: u32, deadline: De
         return Err(Errno::EINVAL);
     }
     let key = Key::of(cx, address, private).ok_or(Errno::EFAULT)?;
-    let waiter = Arc::new(Waiter { bucket: Published::<usize>::new(key.bucket()), woken: Flag::new(false), queue: WaitQueue::new() });
+    let waiter =
+        Arc::new(Waiter { bucket: Published::<usize>::new(key.bucket()), woken: Flag::new(false), queue: WaitQueue::named("a futex") });
     enter(cx, key, bits, &waiter)?;
     if let Err(error) = compare(cx, address, value, &waiter) {
         leave(cx, &waiter);

@@ -19,7 +19,7 @@ use crate::process::Restart;
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// Woken whenever the wall clock is set.
-static CLOCK_WAS_SET: WaitQueue = WaitQueue::new();
+static CLOCK_WAS_SET: WaitQueue = WaitQueue::named("a clock");
 /// How often it has been set.
 static TIMES_SET: Counter = Counter::new(0);
 

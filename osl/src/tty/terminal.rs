@@ -59,7 +59,13 @@ impl Terminal {
         let (rows, columns) = screen.window();
         let window = WindowSize { rows, columns, ..WindowSize::default() };
         let state = State { line: Line::new(), window, session: 0, foreground: 0, hung_up: false };
-        Arc::new(Self { device, screen, state: SpinLock::new(state), arrivals: Published::<u64>::new(0), changed: WaitQueue::new() })
+        Arc::new(Self {
+            device,
+            screen,
+            state: SpinLock::new(state),
+            arrivals: Published::<u64>::new(0),
+            changed: WaitQueue::named("a terminal"),
+        })
     }
 
     /// Its device number.

@@ -23,7 +23,7 @@ const FLOORS: [(&str, &[&str]); 4] = [
     (
         "libkernel",
         &[
-            "error clock log alarm cross_call",
+            "error clock log alarm cross_call census",
             "memory interrupt random processor",
             "thread",
             "sched",

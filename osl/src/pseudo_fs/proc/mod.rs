@@ -15,6 +15,7 @@ pub mod limits;
 pub mod maps;
 pub mod memory_info;
 pub mod mounts;
+pub mod objects;
 pub mod processors;
 pub mod root;
 pub mod settings;
