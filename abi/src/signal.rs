@@ -215,3 +215,47 @@ pub struct SignalFrame {
     pub information: SignalInfo,
 }
 const _: () = assert!(size_of::<SignalFrame>() == 440);
+
+/// `struct signalfd_siginfo`: 128 bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct SignalRecord {
+    pub signal: u32,
+    pub errno: i32,
+    pub code: i32,
+    pub process: u32,
+    pub user: u32,
+    pub fd: i32,
+    pub timer: u32,
+    pub band: u32,
+    pub overrun: u32,
+    pub trap: u32,
+    pub status: i32,
+    pub number: i32,
+    pub pointer: u64,
+    pub user_time: u64,
+    pub system_time: u64,
+    pub address: u64,
+    pub address_granularity: u16,
+    pub padding: [u16; 3],
+    pub unused: [u64; 5],
+}
+const _: () = assert!(size_of::<SignalRecord>() == 128 && core::mem::offset_of!(SignalRecord, pointer) == 48);
+
+/// `struct sigevent`: 64 bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct SignalEvent {
+    pub value: u64,
+    pub signal: i32,
+    pub notify: i32,
+    pub thread: i32,
+    pub padding: [i32; 11],
+}
+const _: () = assert!(size_of::<SignalEvent>() == 64);
+
+/// `SignalEvent::notify`.
+pub const SIGEV_SIGNAL: i32 = 0;
+pub const SIGEV_NONE: i32 = 1;
+pub const SIGEV_THREAD: i32 = 2;
+pub const SIGEV_THREAD_ID: i32 = 4;

@@ -22,6 +22,7 @@ pub mod record_locks;
 pub mod regular;
 pub mod table;
 pub mod text;
+pub mod timer;
 pub mod watch;
 pub mod whole_locks;
 

@@ -18,6 +18,7 @@ use sync::{Once, TaskContext};
 
 use super::ControllingTerminal;
 use super::current::current;
+use super::program_timers;
 use super::shared::Process;
 use super::signals::{SignalSet, child, post};
 use super::status::ExitStatus;
@@ -124,6 +125,7 @@ struct Consequences {
 
 fn end(cx: &mut TaskContext, process: &Arc<Process>, status: ExitStatus) {
     process.interval.cancel_all(cx);
+    program_timers::delete_all(cx, process);
     let usage = process.usage(cx).plus(process.children_usage(cx));
     let space = process.replace_space(cx, None);
     drop(space);

@@ -15,6 +15,7 @@ use sync::TaskContext;
 use super::death;
 use super::image::{self, NewProgram};
 use super::program::{self, From, ProgramFile, Wish};
+use super::program_timers;
 use super::shared::Process;
 use super::table::TREE;
 use super::task::Task;
@@ -135,6 +136,7 @@ fn forget_old_program(cx: &mut TaskContext, task: &Arc<Task>) {
     drop((old, actions));
     task.set_signal_stack(cx, SignalStack { flags: SS_DISABLE, ..SignalStack::default() });
     task.death_signal.store(0);
+    program_timers::delete_all(cx, process);
     *task.restart.lock(cx) = None;
     own_files(cx, task);
     task.files(cx).close_for_exec(cx);

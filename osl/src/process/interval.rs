@@ -14,6 +14,7 @@ use sync::{IrqContext, Once, Published, TaskContext};
 use super::shared::Process;
 use super::signals::post;
 use super::times::Spent;
+use crate::timer_setting::Setting;
 
 /// What a timer counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,15 +25,6 @@ pub enum Counted {
     Virtual,
     /// Processor time in the program and in the kernel for it.
     Profiling,
-}
-
-/// A timer as `getitimer` tells it: nanoseconds left (0: not running), and nanoseconds between repetitions (0: none).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Setting {
-    /// Until it next expires.
-    pub left_ns: u64,
-    /// From then on.
-    pub interval_ns: u64,
 }
 
 /// A timer by processor time looks again at least so long after a look.

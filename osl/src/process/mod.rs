@@ -18,6 +18,7 @@ pub mod interval;
 pub mod limits;
 pub mod numbers;
 pub mod program;
+pub mod program_timers;
 pub mod restart;
 #[cfg(test)]
 mod sample;

@@ -58,6 +58,10 @@ pub struct Process {
     pub child_changed: WaitQueue,
     /// The timers of `setitimer`.
     pub interval: IntervalTimers,
+    /// It has a timer by the wall clock, and is told when that is set.
+    pub(super) hears_of_wall_clock: Flag,
+    /// It has looked at its signals through a file; see `signals::watch`.
+    pub(super) is_watched: Flag,
     /// Whether it must never gain rights by changing its program.
     pub no_new_rights: Flag,
     /// Whether others of its user may look into it.
@@ -100,6 +104,8 @@ impl Process {
             life: WaitQueue::named("its process's other threads"),
             child_changed: WaitQueue::named("a child"),
             interval: IntervalTimers::new(this.clone()),
+            hears_of_wall_clock: Flag::new(false),
+            is_watched: Flag::new(false),
             no_new_rights: Flag::new(false),
             dumpable: Flag::new(true),
         })

@@ -6,6 +6,7 @@
 
 pub mod deliver;
 pub mod extended;
+pub mod file;
 pub mod frame;
 pub mod restart;
 pub mod send;

@@ -9,8 +9,8 @@ use super::call::Completeness::{Full, Partial};
 use super::call::{Call, absent, call};
 use super::{
     attributes, capability, control, descriptor, directory, epoll, file, futex, identity, interval, kernel_log, limits, listing,
-    membarrier, memory, memory_advice, mounts, names, poll, power, priority, process, restart, sched, sched_attributes, select, signal,
-    size, system, terminal, time, transfer, users,
+    membarrier, memory, memory_advice, mounts, names, poll, power, priority, process, program_timer, restart, sched, sched_attributes,
+    select, signal, size, system, terminal, time, transfer, users, waiting_files,
 };
 
 /// The calls, in the order of their numbers.
@@ -174,6 +174,11 @@ pub static CALLS: &[Call] = &[
     call(218, "set_tid_address", Full, |c, a| give(identity::set_tid_address(c, a.address(0)))),
     call(219, "restart_syscall", Full, |c, _| restart::restart_syscall(c)),
     call(221, "fadvise64", Full, |c, a| give(size::fadvise64(c, a.fd(0), a.signed(2), a.unsigned(3)))),
+    call(222, "timer_create", Partial("no other process's processor time"), |c, a| give(program_timer::timer_create(c, a.int(0), a.address(1), a.address(2)))),
+    call(223, "timer_settime", Full, |c, a| give(program_timer::timer_settime(c, a.int(0), a.int(1), a.address(2), a.address(3)))),
+    call(224, "timer_gettime", Full, |c, a| give(program_timer::timer_gettime(c, a.int(0), a.address(1)))),
+    call(225, "timer_getoverrun", Full, |c, a| give(program_timer::timer_getoverrun(c, a.int(0)))),
+    call(226, "timer_delete", Full, |c, a| give(program_timer::timer_delete(c, a.int(0)))),
     call(227, "clock_settime", Full, |c, a| give(time::clock_settime(c, a.int(0), a.address(1)))),
     call(228, "clock_gettime", Full, |c, a| give(time::clock_gettime(c, a.int(0), a.address(1)))),
     call(229, "clock_getres", Full, |c, a| give(time::clock_getres(c, a.int(0), a.address(1)))),
@@ -203,8 +208,13 @@ pub static CALLS: &[Call] = &[
     call(274, "get_robust_list", Full, |c, a| give(identity::get_robust_list(c, a.int(0), a.address(1), a.address(2)))),
     call(280, "utimensat", Full, |c, a| give(attributes::utimensat(c, a.fd(0), a.address(1), a.address(2), a.unsigned(3)))),
     call(281, "epoll_pwait", Full, |c, a| give(epoll::epoll_pwait(c, a.fd(0), (a.address(1), a.int(2)), a.int(3), a.address(4), a.count(5)))),
+    call(282, "signalfd", Full, |c, a| give(waiting_files::signalfd(c, a.fd(0), a.address(1), a.count(2), 0))),
+    call(283, "timerfd_create", Full, |c, a| give(waiting_files::timerfd_create(c, a.int(0), a.unsigned(1)))),
     call(284, "eventfd", Full, |c, a| give(descriptor::eventfd2(c, a.unsigned(0), 0))),
     call(285, "fallocate", Partial("no collapsing, inserting or unsharing of ranges"), |c, a| give(size::fallocate(c, a.fd(0), a.unsigned(1), a.signed(2), a.signed(3)))),
+    call(286, "timerfd_settime", Full, |c, a| give(waiting_files::timerfd_settime(c, a.fd(0), a.unsigned(1), a.address(2), a.address(3)))),
+    call(287, "timerfd_gettime", Full, |c, a| give(waiting_files::timerfd_gettime(c, a.fd(0), a.address(1)))),
+    call(289, "signalfd4", Full, |c, a| give(waiting_files::signalfd(c, a.fd(0), a.address(1), a.count(2), a.unsigned(3)))),
     call(290, "eventfd2", Full, |c, a| give(descriptor::eventfd2(c, a.unsigned(0), a.unsigned(1)))),
     call(291, "epoll_create1", Full, |c, a| give(epoll::epoll_create1(c, a.unsigned(0)))),
     call(292, "dup3", Full, |c, a| give(descriptor::dup3(c, a.fd(0), a.fd(1), a.unsigned(2)))),

@@ -3,12 +3,13 @@
 //! Invariant: a time that is not negative and well formed is taken; any other is EINVAL and changes nothing.
 
 use abi::Errno;
-use abi::time::{IntervalTimer, Timeval};
+use abi::time::IntervalTimer;
 use libkernel::address_space::{UserAddress, user};
 
 use super::Caller;
 use crate::error::errno;
-use crate::process::interval::{Counted, Setting};
+use crate::process::interval::Counted;
+use crate::timer_setting::Setting;
 
 const NANOSECONDS: u64 = 1_000_000_000;
 
@@ -36,10 +37,7 @@ pub fn setitimer(caller: &mut Caller<'_>, which: i32, new: UserAddress, old: Use
         0 => IntervalTimer::default(),
         _ => user::copy_in_value(caller.cx, new).map_err(errno)?,
     };
-    let setting = Setting {
-        left_ns: wanted.value.to_nanoseconds().ok_or(Errno::EINVAL)?,
-        interval_ns: wanted.interval.to_nanoseconds().ok_or(Errno::EINVAL)?,
-    };
+    let setting = Setting::of_interval_timer(&wanted).ok_or(Errno::EINVAL)?;
     let before = set(caller, counted, setting);
     if old.as_u64() != 0 {
         write(caller, old, before)?;
@@ -55,9 +53,7 @@ pub fn getitimer(caller: &mut Caller<'_>, which: i32, at: UserAddress) -> Result
 }
 
 fn write(caller: &mut Caller<'_>, at: UserAddress, setting: Setting) -> Result<(), Errno> {
-    let answer =
-        IntervalTimer { interval: Timeval::from_nanoseconds(setting.interval_ns), value: Timeval::from_nanoseconds(setting.left_ns) };
-    user::copy_out_value(caller.cx, at, &answer).map_err(errno)
+    user::copy_out_value(caller.cx, at, &setting.as_interval_timer()).map_err(errno)
 }
 
 #[cfg(test)]

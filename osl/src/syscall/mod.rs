@@ -36,6 +36,7 @@ pub mod poll;
 pub mod power;
 pub mod priority;
 pub mod process;
+pub mod program_timer;
 pub mod restart;
 pub mod sched;
 pub mod sched_attributes;
@@ -51,6 +52,7 @@ pub mod terminal;
 pub mod time;
 pub mod transfer;
 pub mod users;
+pub mod waiting_files;
 
 pub use arguments::Arguments;
 pub use caller::Caller;

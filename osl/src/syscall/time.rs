@@ -8,20 +8,15 @@ use abi::time::{TIMER_ABSTIME, Timespec, Timeval, Timezone, clock as number};
 use libkernel::address_space::{UserAddress, user};
 use libkernel::clock;
 use libkernel::error::KernelError;
-use libkernel::wait::{self, Deadline, WaitQueue};
-use sync::Counter;
+use libkernel::wait::{self, Deadline};
 
 use super::Caller;
 use super::clocks::{self, Clock};
 use crate::error::errno;
 use crate::process::Restart;
+use crate::wall_clock;
 
 const SECOND_NS: u64 = 1_000_000_000;
-
-/// Woken whenever the wall clock is set.
-static CLOCK_WAS_SET: WaitQueue = WaitQueue::named("a clock");
-/// How often it has been set.
-static TIMES_SET: Counter = Counter::new(0);
 
 pub fn clock_gettime(caller: &mut Caller<'_>, clock: i32, result: UserAddress) -> Result<(), Errno> {
     let now = clocks::read(caller, Clock::of(clock)?)?;
@@ -115,12 +110,12 @@ fn sleep_for(caller: &mut Caller<'_>, deadline: u64, remaining: UserAddress) -> 
 /// Sleeps until a clock shows `moment`, however often it is set meanwhile.
 fn sleep_until_reading(caller: &mut Caller<'_>, clock: Clock, moment: u64) -> Result<(), Errno> {
     loop {
-        let set_before = TIMES_SET.get();
+        let set_before = wall_clock::times_set();
         let shown = clocks::read(caller, clock)?;
         let Some(left) = moment.checked_sub(shown).filter(|&left| left > 0) else { return Ok(()) };
         let deadline = clock::now().saturating_add(left);
-        let was_set = |_: &mut _| (TIMES_SET.get() != set_before).then_some(());
-        match CLOCK_WAS_SET.wait_until_or(caller.cx, Deadline::at(deadline), true, was_set) {
+        let was_set = |_: &mut _| (wall_clock::times_set() != set_before).then_some(());
+        match wall_clock::WAS_SET.wait_until_or(caller.cx, Deadline::at(deadline), true, was_set) {
             Ok(()) | Err(KernelError::TimedOut) => {}
             Err(_) => return Err(Errno::ERESTARTNOHAND),
         }
@@ -129,9 +124,7 @@ fn sleep_until_reading(caller: &mut Caller<'_>, clock: Clock, moment: u64) -> Re
 
 fn set_wall_clock(caller: &mut Caller<'_>, nanoseconds: u64) -> Result<(), Errno> {
     privileged(caller)?;
-    clock::set_wall_clock(nanoseconds);
-    TIMES_SET.increment();
-    CLOCK_WAS_SET.wake_all(caller.cx);
+    wall_clock::set(caller.cx, nanoseconds);
     Ok(())
 }
 

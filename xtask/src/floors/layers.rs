@@ -35,7 +35,7 @@ const FLOORS: [(&str, &[&str]); 4] = [
     (
         "osl",
         &[
-            "error credentials release board kernel_log futex host_kernel",
+            "error credentials release board kernel_log futex host_kernel wall_clock timer_setting",
             "fs elf",
             "file",
             "process",

@@ -7,10 +7,12 @@ pub mod actions;
 pub mod child;
 pub mod pending;
 pub mod post;
+pub mod program_timer;
 pub mod set;
 pub mod state;
 #[cfg(test)]
 mod state_tests;
+pub mod watch;
 
 pub use actions::{Disposition, SignalActions};
 pub use post::{alarm, has_pending, is_blocked_or_ignored, send_to_group, send_to_process, send_to_task, wake_for_end};

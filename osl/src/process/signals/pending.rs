@@ -1,7 +1,7 @@
 //! Signals that wait to be delivered, to one thread or to a whole process.
 //!
-//! Invariant: a signal is in `set` exactly while it waits; below 32 at most one of a number is queued, above each with its
-//! information, oldest first. A signal in the set without an entry was posted without memory: the kernel is its sender.
+//! Invariant: a signal is in `set` exactly while it waits; below 32 at most one of a number is queued (and one of each
+//! timer), above each with its information, oldest first. A signal in the set without an entry was posted without memory: the kernel is its sender.
 
 use alloc::collections::VecDeque;
 
@@ -14,6 +14,8 @@ use super::set::SignalSet;
 pub struct Pending {
     set: SignalSet,
     queue: VecDeque<SignalInfo>,
+    /// Room that the queue always has beyond its length, for `add_prepared`: each timer's until its signal waits.
+    prepared: usize,
 }
 
 /// What became of a signal that was to wait.
@@ -30,7 +32,7 @@ pub enum Queued {
 impl Pending {
     /// Nothing waits.
     pub const fn new() -> Self {
-        Self { set: SignalSet::EMPTY, queue: VecDeque::new() }
+        Self { set: SignalSet::EMPTY, queue: VecDeque::new(), prepared: 0 }
     }
 
     /// Which signals wait.
@@ -50,7 +52,7 @@ impl Pending {
         }
         self.set = self.set.with(signal);
         // A signal below 32 is queued in any case: there can be only 31 of them.
-        if (signal >= SIGRTMIN && self.queue.len() >= room) || self.queue.try_reserve(1).is_err() {
+        if (signal >= SIGRTMIN && self.queue.len() >= room) || self.queue.try_reserve(self.prepared.saturating_add(1)).is_err() {
             return Queued::WithoutInformation;
         }
         self.queue.push_back(information);
@@ -60,6 +62,26 @@ impl Pending {
     /// Adds a signal without information and without memory: for interrupt handlers.
     pub fn mark(&mut self, signal: u32) {
         self.set = self.set.with(signal);
+    }
+
+    /// Keeps room for one more `add_prepared` at a time. False: there is no memory.
+    pub fn prepare(&mut self) -> bool {
+        let has_room = self.queue.try_reserve(self.prepared.saturating_add(1)).is_ok();
+        self.prepared += usize::from(has_room);
+        has_room
+    }
+
+    /// Whoever prepared adds no more.
+    pub fn give_back_prepared(&mut self) {
+        self.prepared = self.prepared.saturating_sub(1);
+    }
+
+    /// Adds a signal of someone who prepared, and has none waiting. Needs no memory: for interrupt handlers.
+    pub fn add_prepared(&mut self, signal: u32, information: SignalInfo) {
+        self.set = self.set.with(signal);
+        if self.queue.len() < self.queue.capacity() {
+            self.queue.push_back(information);
+        }
     }
 
     /// Takes the next signal of `wanted`.
@@ -142,6 +164,20 @@ mod tests {
         pending.forget(SignalSet::STOPPING);
         assert_eq!(pending.length(), 1);
         assert_eq!(pending.take(ALL), Some(from(SIGTERM, 1)));
+    }
+
+    #[test]
+    fn who_prepared_has_room_however_many_others_came() {
+        let mut pending = Pending::new();
+        assert!(pending.prepare() && pending.prepare());
+        for sender in 0..100 {
+            pending.add(40, from(40, sender), 1000);
+            assert!(pending.queue.capacity() - pending.queue.len() >= 2);
+        }
+        let capacity = pending.queue.capacity();
+        pending.add_prepared(41, from(41, 1));
+        pending.add_prepared(42, from(42, 2));
+        assert_eq!((pending.length(), pending.queue.capacity()), (102, capacity));
     }
 
     #[test]

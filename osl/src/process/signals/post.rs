@@ -10,8 +10,10 @@ use abi::signal::{SIG_DFL, SIGCONT, SIGKILL, SignalInfo};
 use sync::{Allows, IrqContext, TaskContext, kind};
 
 use super::pending::Queued;
+use super::program_timer::Expired;
 use super::set::SignalSet;
 use super::state::SignalState;
+use super::watch;
 use crate::process::shared::Process;
 use crate::process::status::ExitStatus;
 use crate::process::table;
@@ -54,6 +56,18 @@ pub fn alarm(irq: &IrqContext, process: &Process, signal: u32) {
         state.shared.mark(signal);
         wake_taker(&state, None, signal);
     }
+    drop(state);
+    watch::tell(irq, process);
+}
+
+/// A program timer's interrupt, as `alarm`.
+pub(in crate::process) fn timer_expired(irq: &IrqContext, process: &Process, number: i32, serial: u64) {
+    let mut state = process.signals.lock(irq);
+    if let Expired::Told(signal, thread) = state.timer_expired(number, serial) {
+        wake_taker(&state, thread, signal);
+    }
+    drop(state);
+    watch::tell(irq, process);
 }
 
 fn post(cx: &TaskContext, process: &Process, target: Option<i32>, information: SignalInfo) -> Posted {
@@ -71,6 +85,7 @@ fn post(cx: &TaskContext, process: &Process, target: Option<i32>, information: S
     if signal == SIGKILL || signal == SIGCONT {
         process.life.wake_all(cx);
     }
+    watch::tell(cx, process);
     posted
 }
 

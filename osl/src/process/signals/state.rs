@@ -9,6 +9,7 @@ use alloc::sync::Arc;
 use abi::signal::{SIGKILL, SignalInfo};
 
 use super::pending::Pending;
+use super::program_timer::ProgramTimers;
 use super::set::SignalSet;
 use crate::process::status::ExitStatus;
 use crate::process::task::Task;
@@ -79,6 +80,8 @@ pub struct SignalState {
     pub continued: bool,
     /// The code that the first thread left with.
     pub first_code: Option<u8>,
+    /// The timers of `timer_create`.
+    pub timers: ProgramTimers,
     /// What the threads used that have left.
     ended: Usage,
 }
@@ -102,6 +105,7 @@ impl SignalState {
             stop_taken: false,
             continued: false,
             first_code: None,
+            timers: ProgramTimers::new(),
             ended: Usage { spent: Spent { user_ns: 0, system_ns: 0 }, voluntary_switches: 0, involuntary_switches: 0, most_pages: 0 },
         }
     }
@@ -138,9 +142,10 @@ impl SignalState {
             return Step::ReportContinued;
         }
         let wanted = SignalSet::from_bits(!member.mask.bits());
-        let Some(information) = member.pending.take(wanted).or_else(|| self.shared.take(wanted)) else {
+        let Some(mut information) = member.pending.take(wanted).or_else(|| self.shared.take(wanted)) else {
             return Step::Nothing;
         };
+        self.timer_signal_taken(&mut information);
         if SignalSet::STOPPING.contains(information.signal.cast_unsigned()) {
             self.stop_taken = true;
         }
@@ -150,7 +155,9 @@ impl SignalState {
     /// Takes one of `wanted` for thread `id`, held back or not (`sigtimedwait`).
     pub fn take(&mut self, id: i32, wanted: SignalSet) -> Option<SignalInfo> {
         let member = self.members.get_mut(&id)?;
-        member.pending.take(wanted).or_else(|| self.shared.take(wanted))
+        let mut information = member.pending.take(wanted).or_else(|| self.shared.take(wanted))?;
+        self.timer_signal_taken(&mut information);
+        Some(information)
     }
 
     /// Whether thread `id` has something to do before it goes back.

@@ -11,10 +11,13 @@ use libkernel::census::Census;
 use libkernel::{address_space, thread};
 use sync::TaskContext;
 
-use crate::file::pipe;
+use crate::file::{pipe, timer};
+use crate::process::program_timers;
+use crate::signal::file as signal_file;
 
 /// Every kind that is counted.
-static KINDS: &[&Census] = &[&thread::LIVING, &address_space::LIVING, &pipe::LIVING];
+static KINDS: &[&Census] =
+    &[&thread::LIVING, &address_space::LIVING, &pipe::LIVING, &timer::LIVING, &signal_file::LIVING, &program_timers::LIVING];
 
 pub fn read(_cx: &mut TaskContext) -> Result<Vec<u8>, Errno> {
     let lines: String = KINDS.iter().map(|kind| format!("{} {}\n", kind.name(), kind.living())).collect();
