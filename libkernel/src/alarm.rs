@@ -1,7 +1,8 @@
 //! Each CPU's one timer, shared by those who need to be called at a time.
 //!
-//! Invariant: a CPU's timer is armed for the earliest of its slots, and not at all when all are empty; only the
-//! CPU itself changes its slots, with interrupts off.
+//! Invariant: a CPU's timer is armed for no later than the earliest of its slots; only the CPU itself changes its
+//! slots, with interrupts off. It may be armed too early: most deadlines are replaced before they come, and one
+//! interrupt that finds nothing due costs less than setting the timer anew each time.
 
 use crate::clock;
 use machine::apic::{local, timer};
@@ -68,11 +69,11 @@ pub fn due(slot: Slot, irq: &IrqOff) -> Option<u64> {
 
 fn rearm(due: &mut Due) {
     let earliest = due.earliest();
-    if earliest == due.armed || !local::is_initialised() {
+    if earliest >= due.armed || !local::is_initialised() {
         return;
     }
     due.armed = earliest;
-    if earliest == NEVER { timer::disarm() } else { timer::arm_at(clock::ticks_at(earliest)) }
+    timer::arm_at(clock::ticks_at(earliest));
 }
 
 /// This CPU's timer went off: calls those that are due.

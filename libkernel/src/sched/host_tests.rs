@@ -55,12 +55,16 @@ fn produce(cx: &mut TaskContext, shared: &Shared, number: u64) {
         slot.is_none().then(|| *slot = Some(number))
     });
     maybe_preempted(number);
-    shared.filled.wake_one(cx);
+    if number.is_multiple_of(2) {
+        shared.filled.wake_one(cx);
+    } else {
+        shared.filled.wake_one_donating(cx);
+    }
 }
 
 fn consume(cx: &mut TaskContext, shared: &Shared) {
     let number = shared.filled.wait_until(cx, |cx| shared.slot.lock(cx).take());
-    shared.emptied.wake_one(cx);
+    shared.emptied.wake_one_donating(cx);
     shared.sum.add(number);
 }
 

@@ -5,6 +5,7 @@
 
 pub mod affinity;
 mod balance;
+mod donate;
 mod fair;
 pub mod idle;
 pub mod load;
@@ -20,6 +21,7 @@ pub mod switch;
 mod host_tests;
 
 pub use affinity::{set_affinity, set_scheduling};
+pub use donate::wake_donating;
 pub use idle::{initialise_cpu, start_idle};
 pub use load::{load_averages, runnable};
 pub use place::{nudge, wake};

@@ -37,7 +37,7 @@ pub(super) fn queue(thread: Arc<Thread>) {
 }
 
 /// The thread waits behind another: a CPU that went idle since `choose` looked is to take it.
-fn rouse_one_for(thread: &Thread, target: CpuId) {
+pub(super) fn rouse_one_for(thread: &Thread, target: CpuId) {
     if CPUS.of(target).load() < 2 {
         return;
     }

@@ -3,6 +3,7 @@
 //! Invariant: a thread is in at most one queue of one CPU; those in it have the seat `Queued`, the one in `current`
 //! has the seat `Running`. Everything here happens under the queue's lock, and nothing needs memory.
 
+use super::donate::{CHAIN_NS, Donation, PATIENCE_NS};
 use super::fair::Fair;
 use super::real_time::{RealTime, TURN_NS};
 use crate::thread::thread::Seat;
@@ -65,19 +66,31 @@ pub(crate) enum Afterwards {
 pub(crate) struct RunQueue {
     real_time: RealTime,
     fair: Fair,
+    donation: Donation,
     current: Option<Arc<Thread>>,
     charged_at: u64,
     turn_is_over: bool,
     slice_is_timed: bool,
+    /// Until when the CPU may be handed on by donation, since it was last given to the one with the best right.
+    chain_ends: u64,
 }
 
 impl RunQueue {
     pub(crate) const fn new() -> Self {
-        RunQueue { real_time: RealTime::new(), fair: Fair::new(), current: None, charged_at: 0, turn_is_over: false, slice_is_timed: false }
+        RunQueue {
+            real_time: RealTime::new(),
+            fair: Fair::new(),
+            donation: Donation::NONE,
+            current: None,
+            charged_at: 0,
+            turn_is_over: false,
+            slice_is_timed: false,
+            chain_ends: 0,
+        }
     }
 
     pub(crate) const fn waiting(&self) -> usize {
-        self.real_time.waiting() + self.fair.waiting()
+        self.real_time.waiting() + self.fair.waiting() + self.donation.waiting()
     }
 
     pub(crate) const fn is_idle(&self) -> bool {
@@ -96,6 +109,35 @@ impl RunQueue {
         let reaction = self.reaction_to(&thread, scheduling);
         self.put(thread, scheduling, false);
         self.confirm(reaction)
+    }
+
+    /// A thread that was nowhere waits here for the next switch, to be preferred by it. False: it is still nowhere, and
+    /// must be queued as any other; donation never helps anyone before a real-time thread, nor an idle CPU's first.
+    pub(crate) fn donate(&mut self, thread: &Arc<Thread>, now: u64) -> bool {
+        if self.current.is_none() || thread.standing.wanted().policy != Policy::Fair {
+            return false;
+        }
+        self.charge(now);
+        self.withdraw_donation();
+        self.count_in(thread);
+        thread.set_seat(Seat::Queued);
+        self.donation.offer(Arc::clone(thread));
+        true
+    }
+
+    /// Who was to be preferred waits like any other.
+    fn withdraw_donation(&mut self) {
+        if let Some(thread) = self.donation.take() {
+            self.fair.put(thread);
+        }
+    }
+
+    /// The next switch comes: who is preferred by it? Nobody for whom others would have to wait too long.
+    fn redeem_donation(&mut self, departure: Departure, now: u64) -> Option<Arc<Thread>> {
+        if departure == Departure::Preempted || self.real_time.waiting() != 0 || now >= self.chain_ends {
+            self.withdraw_donation();
+        }
+        self.donation.take()
     }
 
     /// A thread that left this CPU without ceasing to be counted here waits again.
@@ -162,15 +204,18 @@ impl RunQueue {
 
     /// Takes a waiting thread out of the queue; it is nowhere then.
     pub(crate) fn dequeue(&mut self, thread: &Thread) -> Option<Arc<Thread>> {
-        let removed =
-            if thread.standing.counted().policy.is_real_time() { self.real_time.remove(thread)? } else { self.fair.remove(thread)? };
+        let removed = if thread.standing.counted().policy.is_real_time() {
+            self.real_time.remove(thread)?
+        } else {
+            self.donation.take_that(|other| other.id() == thread.id()).or_else(|| self.fair.remove(thread))?
+        };
         Some(self.taken_out(removed))
     }
 
     /// Takes one that may run on `thief`, and that would wait here longest; it is nowhere then.
     pub(crate) fn steal(&mut self, thief: CpuId) -> Option<Arc<Thread>> {
         let suits = |thread: &Thread| thread.affinity().contains(thief);
-        let stolen = self.real_time.take_that(suits).or_else(|| self.fair.take_last(suits))?;
+        let stolen = self.real_time.take_that(suits).or_else(|| self.fair.take_last(suits)).or_else(|| self.donation.take_that(suits))?;
         Some(self.taken_out(stolen))
     }
 
@@ -212,6 +257,7 @@ impl RunQueue {
     /// Has someone who waits a better right than the one that runs?
     pub(crate) fn should_change(&mut self, here: CpuId, now: u64) -> bool {
         self.charge(now);
+        self.withdraw_donation();
         match &self.current {
             None => self.waiting() != 0,
             Some(current) => {
@@ -238,18 +284,20 @@ impl RunQueue {
     pub(crate) fn choose(&mut self, departure: Departure, here: CpuId, now: u64) -> Choice {
         self.charge(now);
         self.slice_is_timed = false;
+        let donee = self.redeem_donation(departure, now);
         let Some(current) = self.current.take() else {
-            return match self.take_next() {
+            return match self.take_next(donee, now) {
                 None => Choice::Stay,
                 next => Choice::Change { leaving: None, next, afterwards: Afterwards::Asleep },
             };
         };
-        let Some(afterwards) = self.part_from(&current, departure, here) else {
+        let parts = self.part_from(&current, departure, here);
+        let Some(afterwards) = parts.or(donee.is_some().then_some(Afterwards::PutBack { first: false })) else {
             self.current = Some(current);
             return Choice::Stay;
         };
         self.turn_is_over = false;
-        let next = self.take_next();
+        let next = self.take_next(donee, now);
         Choice::Change { leaving: Some(current), next, afterwards }
     }
 
@@ -273,8 +321,11 @@ impl RunQueue {
         self.someone_beats(current, yielding).then_some(Afterwards::PutBack { first })
     }
 
-    fn take_next(&mut self) -> Option<Arc<Thread>> {
-        let next = self.real_time.take().or_else(|| self.fair.take());
+    fn take_next(&mut self, donee: Option<Arc<Thread>>, now: u64) -> Option<Arc<Thread>> {
+        let next = donee.or_else(|| {
+            self.chain_ends = now + CHAIN_NS;
+            self.real_time.take().or_else(|| self.fair.take())
+        });
         if let Some(next) = &next {
             next.set_seat(Seat::Running);
             self.current = Some(Arc::clone(next));
@@ -292,11 +343,17 @@ impl RunQueue {
         } else {
             (self.fair.waiting() != 0).then(|| self.fair.slice_left(current))
         };
+        let left = left.map(|left| left.max(SHORTEST_SLICE_NS));
+        let left = if self.donation.waiting() == 0 { left } else { Some(left.unwrap_or(PATIENCE_NS).min(PATIENCE_NS)) };
         self.slice_is_timed = left.is_some();
-        Some(now + left?.max(SHORTEST_SLICE_NS))
+        Some(now + left?)
     }
 }
 
 #[cfg(test)]
 #[path = "run_queue_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "donate_tests.rs"]
+mod donate_tests;

@@ -6,40 +6,40 @@ use std::collections::BTreeSet;
 use std::{format, vec, vec::Vec};
 use sync::CpuSet;
 
-const HERE: CpuId = CpuId::BOOT;
-const MILLISECOND: u64 = 1_000_000;
+pub(super) const HERE: CpuId = CpuId::BOOT;
+pub(super) const MILLISECOND: u64 = 1_000_000;
 
-fn fair(nice: i8) -> Scheduling {
+pub(super) fn fair(nice: i8) -> Scheduling {
     Scheduling { nice, ..Scheduling::NORMAL }
 }
 
-fn real_time(policy: Policy, priority: u8) -> Scheduling {
+pub(super) fn real_time(policy: Policy, priority: u8) -> Scheduling {
     Scheduling { policy, nice: 0, priority }
 }
 
 /// One CPU without a machine: says who runs, and puts those back that leave.
-struct Simulation {
-    queue: RunQueue,
-    now: u64,
+pub(super) struct Simulation {
+    pub(super) queue: RunQueue,
+    pub(super) now: u64,
 }
 
 impl Simulation {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Simulation { queue: RunQueue::new(), now: 0 }
     }
 
-    fn add(&mut self, thread: &Arc<Thread>) -> Reaction {
+    pub(super) fn add(&mut self, thread: &Arc<Thread>) -> Reaction {
         self.queue.enqueue(thread.clone(), self.now)
     }
 
-    fn spawn(&mut self, name: &str, scheduling: Scheduling) -> Arc<Thread> {
+    pub(super) fn spawn(&mut self, name: &str, scheduling: Scheduling) -> Arc<Thread> {
         let thread = Thread::for_test(name, scheduling);
         self.add(&thread);
         thread
     }
 
     /// The CPU changes threads, or not; returns the one that left for good.
-    fn change(&mut self, departure: Departure) -> Option<Arc<Thread>> {
+    pub(super) fn change(&mut self, departure: Departure) -> Option<Arc<Thread>> {
         let Choice::Change { leaving, afterwards, .. } = self.queue.choose(departure, HERE, self.now) else { return None };
         let leaving = leaving?;
         match afterwards {
@@ -54,12 +54,12 @@ impl Simulation {
         }
     }
 
-    fn runs(&self, thread: &Thread) -> bool {
+    pub(super) fn runs(&self, thread: &Thread) -> bool {
         self.queue.is_current(thread)
     }
 
     /// Lets time pass as the slice timer would, and returns how long each thread ran.
-    fn run_for(&mut self, nanoseconds: u64, threads: &[Arc<Thread>]) -> Vec<u64> {
+    pub(super) fn run_for(&mut self, nanoseconds: u64, threads: &[Arc<Thread>]) -> Vec<u64> {
         let mut ran = vec![0; threads.len()];
         let end = self.now + nanoseconds;
         while self.now < end {
@@ -256,7 +256,8 @@ fn no_thread_is_lost_or_doubled_on_any_walk() {
         let threads: Vec<_> = (0..12).map(|_| Thread::for_test("t", walk.scheduling())).collect();
         for _ in 0..2000 {
             let thread = &threads[walk.below(12) as usize];
-            match walk.below(7) {
+            match walk.below(8) {
+                7 if thread.seat() == Seat::Nowhere => drop(simulation.queue.donate(thread, simulation.now)),
                 0 | 1 if thread.seat() == Seat::Nowhere => drop(simulation.add(thread)),
                 2 if thread.seat() == Seat::Queued => assert!(simulation.queue.dequeue(thread).is_some()),
                 3 => drop(simulation.change(Departure::Asleep)),

@@ -7,7 +7,7 @@
 use super::timers::Timer;
 use super::waiter::{ByArrival, Deadline, Place, Waiter};
 use crate::error::KernelError;
-use crate::sched::switch;
+use crate::sched::{self, switch};
 use crate::thread::{Thread, current};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -87,6 +87,17 @@ impl WaitQueue {
         self.wake(context, Some(1));
     }
 
+    /// As `wake_one`, and hands the woken thread this CPU at its next switch, if it may run here: for one who is about
+    /// to sleep or to end. With watchers only, to the last of them.
+    pub fn wake_one_donating(&self, cx: &TaskContext) {
+        self.wake_with(cx, Some(1), |thread, is_last| if is_last { sched::wake_donating(cx, thread) } else { sched::wake(thread) });
+    }
+
+    /// As `wake_all`, and hands the CPU to the last of them in the same way.
+    pub fn wake_all_donating(&self, cx: &TaskContext) {
+        self.wake_with(cx, None, |thread, is_last| if is_last { sched::wake_donating(cx, thread) } else { sched::wake(thread) });
+    }
+
     /// Wakes everyone that waits now.
     pub fn wake_all<X: Allows<kind::Irq>>(&self, context: &X) {
         self.wake(context, None);
@@ -103,6 +114,11 @@ impl WaitQueue {
     }
 
     fn wake<X: Allows<kind::Irq>>(&self, context: &X, exclusives: Option<usize>) {
+        self.wake_with(context, exclusives, |thread, _| sched::wake(thread));
+    }
+
+    /// `wake` is told whether the thread is the last for now.
+    fn wake_with<X: Allows<kind::Irq>>(&self, context: &X, exclusives: Option<usize>, wake: impl Fn(&Arc<Thread>, bool)) {
         let mut end = None;
         let mut left = exclusives.unwrap_or(usize::MAX);
         loop {
@@ -117,8 +133,9 @@ impl WaitQueue {
                 }
             }
             let mut again = batch.is_full();
-            for place in batch {
-                let counts = place.waiter.choose() && place.exclusive;
+            let last = batch.len().wrapping_sub(1);
+            for (number, place) in batch.into_iter().enumerate() {
+                let counts = place.waiter.choose(|thread| wake(thread, number == last)) && place.exclusive;
                 left -= usize::from(counts);
                 // One that another queue had chosen already does not count: the wake is for the next.
                 again |= place.exclusive && !counts;

@@ -43,10 +43,10 @@ impl Waiter {
         Arc::new(Waiter { thread: Arc::clone(thread), chosen: Flag::new(false), expired: Flag::new(false) })
     }
 
-    /// A queue chooses it. False when another has already.
-    pub(super) fn choose(&self) -> bool {
+    /// A queue chooses it, and wakes it so. False when another has already.
+    pub(super) fn choose(&self, wake: impl FnOnce(&Arc<Thread>)) -> bool {
         let first = self.chosen.claim();
-        sched::wake(&self.thread);
+        wake(&self.thread);
         first
     }
 

@@ -1,6 +1,6 @@
 //! This CPU's one-shot timer, set in the time-stamp counter's own units.
 //!
-//! Invariant: armed and disarmed by its own CPU only, with interrupts off. It may fire early when the deadline is
+//! Invariant: armed by its own CPU only, with interrupts off. It may fire early when the deadline is
 //! beyond what the counter can hold; whoever armed it looks at the clock and arms it again.
 
 use super::local::{self, Register, TIMER};
@@ -46,16 +46,6 @@ pub fn arm_at(deadline: u64) {
     } else {
         let ticks = deadline.saturating_sub(tsc::now());
         local::write(Register::InitialCount, counts(ticks, block::this().timer_ratio.load()));
-    }
-}
-
-/// No timer interrupt until the next `arm_at` (one that is on its way still comes).
-pub fn disarm() {
-    if features::get().tsc_deadline {
-        // SAFETY: as above.
-        unsafe { msr::write(msr::TSC_DEADLINE, 0) };
-    } else {
-        local::write(Register::InitialCount, 0);
     }
 }
 

@@ -1,0 +1,66 @@
+//! Donation: whoever gives another its reason to run may give it this CPU too.
+//!
+//! Invariant: a donation stands in the run queue of the CPU that it was made on, and names a thread that waits there,
+//! in no other place of the queue. That CPU's next switch takes it, whoever runs then; whoever takes the thread away
+//! before, takes the donation with it.
+
+use super::place;
+use super::queues::CPUS;
+use crate::alarm::{self, Slot};
+use crate::clock;
+use crate::thread::Thread;
+use alloc::sync::Arc;
+use sync::{IrqOff, TaskContext, cpu, fence_full};
+
+/// How long threads may hand a CPU on among themselves while others wait for it: one slice of the fair class.
+pub(crate) const CHAIN_NS: u64 = super::fair::SLICE_NS;
+/// How long the donor may go on before idle CPUs are offered the thread.
+pub(crate) const PATIENCE_NS: u64 = 200_000;
+
+/// The thread that the next switch prefers.
+pub(crate) struct Donation(Option<Arc<Thread>>);
+
+impl Donation {
+    pub(crate) const NONE: Donation = Donation(None);
+
+    pub(crate) const fn waiting(&self) -> usize {
+        self.0.is_some() as usize
+    }
+
+    /// There is none before.
+    pub(crate) fn offer(&mut self, thread: Arc<Thread>) {
+        debug_assert!(self.0.is_none(), "a donation was forgotten, and a thread with it");
+        self.0 = Some(thread);
+    }
+
+    pub(crate) const fn take(&mut self) -> Option<Arc<Thread>> {
+        self.0.take()
+    }
+
+    pub(crate) fn take_that(&mut self, suits: impl Fn(&Thread) -> bool) -> Option<Arc<Thread>> {
+        self.0.take_if(|thread| suits(thread))
+    }
+}
+
+/// As `wake`; and if the thread may run here, this CPU's next switch goes to it. For one who is about to wait for an
+/// answer, or to end: the thread is not offered to idle CPUs at once.
+pub fn wake_donating(_: &TaskContext, thread: &Arc<Thread>) {
+    if !thread.park.wake() {
+        return;
+    }
+    let mut irq = IrqOff::new();
+    let here = cpu::current();
+    let now = clock::now();
+    let donated = CPUS.of(here).with(&irq, |queue| {
+        // In this order, as in `place::queue`.
+        thread.set_home(here);
+        fence_full();
+        let donated = place::usable(thread).contains(here) && queue.donate(thread, now);
+        donated.then(|| (queue.slice_end(now), queue.waiting() > 1))
+    });
+    let Some((slice_end, is_crowded)) = donated else { return place::queue(Arc::clone(thread)) };
+    alarm::set(Slot::Slice, slice_end, &mut irq);
+    if is_crowded {
+        place::rouse_one_for(thread, here);
+    }
+}
