@@ -1,0 +1,39 @@
+//! Round trips between two threads, by every way there is: `pingpong [ROUNDS [PLACEMENT...]]`. ROUNDS 0: as many as take a while.
+//!
+//! One line for each measurement: way, placement, nanoseconds and time-stamp ticks per round trip, or `not available`.
+
+use std::time::Duration;
+
+use bench_programs::course::{Measured, measure};
+use bench_programs::native::{Channel, Notification, Port};
+use bench_programs::placement::{ALL, Placement};
+use bench_programs::system::fail;
+use bench_programs::ways::{Epoll, Futex, Pipe};
+
+const TIME: Duration = Duration::from_millis(150);
+type Measure = fn(Placement, Option<u64>, Duration) -> Option<Measured>;
+const WAYS: [(&str, Measure); 6] = [
+    ("channel", measure::<Channel>),
+    ("futex", measure::<Futex>),
+    ("pipe", measure::<Pipe>),
+    ("eventfd+epoll", measure::<Epoll>),
+    ("notification", measure::<Notification>),
+    ("port", measure::<Port>),
+];
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let rounds = words.first().map_or(Ok(0), |word| word.parse::<u64>());
+    let Ok(rounds) = rounds else { fail("how many rounds?") };
+    let rounds = (rounds > 0).then_some(rounds);
+    let named = |name: &String| Placement::named(name).unwrap_or_else(|| fail(&format!("no placement {name}")));
+    let placements = if words.len() > 1 { words[1..].iter().map(named).collect() } else { ALL.to_vec() };
+    for (name, measure) in WAYS {
+        for placement in placements.iter().copied().filter(|placement| placement.is_possible()) {
+            match measure(placement, rounds, TIME) {
+                Some(Measured { nanoseconds, ticks }) => println!("{name} {} {nanoseconds} {ticks}", placement.name()),
+                None => println!("{name} {} not available", placement.name()),
+            }
+        }
+    }
+}
