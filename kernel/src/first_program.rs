@@ -3,12 +3,12 @@
 //! Invariant: however the machine's work ends, save by a panic, a status is the last line of the log.
 
 use crate::command_line::CommandLine;
+use crate::debug;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::hint::black_box;
 use devices::console::{SerialConsole, Settings};
 use libkernel::sched::{self, Spawn};
-use libkernel::{device, error, info, memory, warn};
+use libkernel::{device, error, info, memory, warn, watchdog};
 use machine::addr::PhysAddr;
 use machine::boot::BootInfo;
 use machine::serial::{self, Port};
@@ -44,8 +44,12 @@ fn run(cx: &mut TaskContext, archive: Option<Archive>, line: CommandLine) {
     for word in &line.unknown {
         warn!("command line: {} means nothing here", alloc::string::String::from_utf8_lossy(word));
     }
+    watchdog::personality::set(osl::watch::describe);
+    if let Err(error) = watchdog::start(cx, line.hung) {
+        warn!("nobody watches for threads that hang: {error:?}");
+    }
     if let Some(how) = &line.debug {
-        debug(how);
+        debug::provoke(cx, how);
     }
     let settings = Settings { framed: line.framed, window: line.window, separate_errors: line.piped };
     if let Err(error) = CONSOLE.start(cx, settings) {
@@ -96,26 +100,4 @@ pub fn last_word(status: u32) {
     for base in [serial::COM1, serial::COM2, serial::COM3] {
         Port::new(base).wait_until_sent();
     }
-}
-
-/// `debug=` on the command line: every system call in the log, or what a broken kernel looks like.
-fn debug(how: &[u8]) {
-    match how {
-        b"panic" => panic!("asked for by debug=panic"),
-        b"overflow" => {
-            black_box(descend(black_box(1)));
-        }
-        b"calls" => osl::syscall::dispatch::TRACE.set(),
-        _ => warn!("debug: only panic, overflow and calls are known"),
-    }
-}
-
-/// Uses up any stack.
-#[inline(never)]
-fn descend(depth: u64) -> u64 {
-    let frame = black_box([depth; 32]);
-    if depth == 0 {
-        return 0;
-    }
-    descend(depth + 1) + black_box(frame)[0]
 }

@@ -8,6 +8,7 @@ extern crate alloc;
 
 mod board;
 mod command_line;
+mod debug;
 mod first_program;
 mod panic;
 mod stacks;

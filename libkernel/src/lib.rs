@@ -1,7 +1,7 @@
 //! Threads, time and memory; knows nothing of any personality above it.
 //!
 //! Floors, lowest first: error, log, clock, alarm, random, processor, cross_call < memory, interrupt < thread <
-//! sched < wait < address_space, device < entry. A folder names only lower ones.
+//! sched < wait < address_space, device, watchdog < entry. A folder names only lower ones.
 #![no_std]
 #![deny(unsafe_code)]
 
@@ -26,5 +26,6 @@ pub mod random;
 pub mod sched;
 pub mod thread;
 pub mod wait;
+pub mod watchdog;
 
 pub use error::KernelError;

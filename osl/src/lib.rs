@@ -3,7 +3,7 @@
 //! Invariant: whatever a program passes in ends here as a checked value, an `Errno` or a signal; nothing below knows that Linux exists.
 //!
 //! Floors, lowest first: `error`, `credentials`, `futex`, `board`, `release`, `kernel_log`, `timer_setting`, `wall_clock` < `fs`, `elf` < `file` < `tty`, `process` < `signal`, `pseudo_fs`
-//! < `syscall`, `fault`, `init`. A folder names only lower ones.
+//! < `syscall`, `fault`, `init`, `watch`. A folder names only lower ones.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -33,3 +33,4 @@ pub mod syscall;
 pub mod timer_setting;
 pub mod tty;
 pub mod wall_clock;
+pub mod watch;

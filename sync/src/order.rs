@@ -16,7 +16,7 @@ lock_order! {
     Pipe: Task, Poll: Task, TimerTable: Task, MountTable: Task, Directory: Task, DirectoryPair: Task, FileFacts: Task,
     FilePages: Task, RecordLocks: Task, TerminalState: Task,
     // Interrupts off.
-    Signals: Irq, DeviceQueue: Irq, ConsoleInput: Irq, Timers: Irq, WaitQueue: Irq, ThreadState: Irq,
+    Signals: Irq, DeviceQueue: Irq, ConsoleInput: Irq, Timers: Irq, WaitQueue: Irq, ThreadState: Irq, ThreadList: Irq,
     RunQueue: Irq, RunQueuePair: Irq, Vectors: Irq, CrossCall: Irq, IoApic: Irq, KernelMap: Irq, FrameZone: Irq,
     Heap: Irq, Log: Irq,
 }

@@ -4,6 +4,7 @@
 
 pub mod accounting;
 pub mod current;
+pub mod list;
 pub(crate) mod owned;
 pub mod registers;
 pub(crate) mod remains;
@@ -12,6 +13,7 @@ pub mod stack;
 #[allow(clippy::module_inception, reason = "the thread itself is the main subject of the folder")]
 pub mod thread;
 pub mod user;
+pub mod waiting;
 
 pub use accounting::Times;
 pub use scheduling::{Policy, Scheduling};

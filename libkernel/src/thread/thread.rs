@@ -4,11 +4,13 @@
 //! CPU's run queue lock only. A living thread holds a reference to itself, given up by the switch that buries it.
 
 use super::accounting::Account;
+use super::list;
 use super::owned::Owned;
 use super::remains::{self, Remains};
 use super::scheduling::{Scheduling, Standing};
 use super::stack::Stack;
 use super::user::UserMemory;
+use super::waiting::WaitRecord;
 use crate::census::{Census, Counted};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -62,6 +64,7 @@ pub struct Thread {
     remains: Option<Box<Remains>>,
     idle: bool,
     pub(crate) park: Park,
+    pub(crate) waits: WaitRecord,
     attention: Flag,
     interrupted: Flag,
     /// A copy from or to its program failed because there was no page for it.
@@ -91,13 +94,14 @@ pub(crate) struct Parts<'a> {
 
 impl Thread {
     pub(crate) fn new(parts: Parts<'_>) -> Arc<Thread> {
-        Arc::new(Thread {
+        let thread = Arc::new(Thread {
             _counted: LIVING.count(),
             id: NEXT_ID.increment(),
             name: SpinLock::new(short(parts.name)),
             remains: Some(Remains::new(parts.payload)),
             idle: parts.idle,
             park: Park::new(),
+            waits: WaitRecord::new(),
             attention: Flag::new(false),
             interrupted: Flag::new(false),
             starved: Flag::new(false),
@@ -109,7 +113,9 @@ impl Thread {
             real_time_link: LinkedListAtomicLink::new(),
             fair_link: RBTreeAtomicLink::new(),
             private: Owned::new(parts.private),
-        })
+        });
+        list::enter(&thread);
+        thread
     }
 
     /// The kernel's own number; never used again.
@@ -235,6 +241,7 @@ fn short(name: &str) -> ArrayString<NAME_BYTES> {
 
 impl Drop for Thread {
     fn drop(&mut self) {
+        list::leave(self.id);
         if let Some(remains) = self.remains.take() {
             remains::leave(remains);
         }

@@ -40,9 +40,9 @@ pub struct MutexGuard<'a, T: ?Sized, C: LockClass<Kind = kind::Sleep>> {
     class: Stays<C>,
 }
 
-impl<T, C> Mutex<T, C> {
+impl<T, C: LockClass> Mutex<T, C> {
     pub const fn new(value: T) -> Self {
-        Mutex { word: Published::<u32>::new(FREE), queue: WaitQueue::named("a lock"), class: PhantomData, data: UnsafeCell::new(value) }
+        Mutex { word: Published::<u32>::new(FREE), queue: WaitQueue::named(C::NAME), class: PhantomData, data: UnsafeCell::new(value) }
     }
 
     pub fn into_inner(self) -> T {
@@ -63,10 +63,11 @@ impl<T: ?Sized, C> Mutex<T, C> {
         if self.word.compare_exchange(FREE, HELD).is_err() {
             self.queue.wait_until(cx, |_| (self.word.swap(CONTENDED) == FREE).then_some(()));
         }
-        self.guard()
+        self.guard(cx)
     }
 
-    fn guard<D: LockClass<Kind = kind::Sleep>>(&self) -> MutexGuard<'_, T, D> {
+    fn guard<D: LockClass<Kind = kind::Sleep>>(&self, cx: &TaskContext) -> MutexGuard<'_, T, D> {
+        self.queue.hold(cx);
         MutexGuard { word: &self.word, queue: &self.queue, data: &self.data, class: PhantomData }
     }
 }
@@ -78,7 +79,7 @@ impl<T: ?Sized, C: LockClass<Kind = kind::Sleep>> Mutex<T, C> {
     }
 
     /// Only if nobody holds it now, and the thread holds none of this class.
-    pub fn try_lock(&self, _: &mut TaskContext) -> Option<MutexGuard<'_, T, C>> {
+    pub fn try_lock(&self, cx: &mut TaskContext) -> Option<MutexGuard<'_, T, C>> {
         if self.word.compare_exchange(FREE, HELD).is_err() {
             return None;
         }
@@ -86,11 +87,12 @@ impl<T: ?Sized, C: LockClass<Kind = kind::Sleep>> Mutex<T, C> {
             release(&self.word, &self.queue);
             return None;
         }
-        Some(self.guard())
+        Some(self.guard(cx))
     }
 }
 
 fn release(word: &Published<u32>, queue: &WaitQueue) {
+    queue.set_holder(None);
     if word.swap(FREE) == CONTENDED {
         queue.wake_one_from_drop();
     }

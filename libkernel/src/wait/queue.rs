@@ -6,14 +6,17 @@
 
 use super::timers::Timer;
 use super::waiter::{ByArrival, Deadline, Place, Waiter};
+use crate::clock;
 use crate::error::KernelError;
 use crate::sched::{self, switch};
+use crate::thread::waiting::{Manner, Wait};
 use crate::thread::{Thread, current};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use arrayvec::ArrayVec;
+use core::panic::Location;
 use intrusive_collections::{Bound, RBTree};
-use sync::{Allows, PreemptOff, SpinLock, TaskContext, kind, might_sleep, order};
+use sync::{Allows, PreemptOff, Published, SpinLock, TaskContext, kind, might_sleep, order};
 
 /// How many are woken between two looks at the queue.
 const BATCH: usize = 8;
@@ -27,6 +30,8 @@ struct Places {
 pub struct WaitQueue {
     /// What its waiters wait for, in reports.
     name: &'static str,
+    /// Where the thread is that all waiters wait for, as far as it is known.
+    holder: Published<*mut ()>,
     places: SpinLock<Places, order::WaitQueue>,
 }
 
@@ -44,20 +49,35 @@ impl WaitQueue {
 
     /// `name` says what is waited for: "a full pipe's reader".
     pub const fn named(name: &'static str) -> Self {
-        WaitQueue { name, places: SpinLock::new(Places { tree: RBTree::new(ByArrival::NEW), arrivals: 0 }) }
+        let places = SpinLock::new(Places { tree: RBTree::new(ByArrival::NEW), arrivals: 0 });
+        WaitQueue { name, holder: Published::<*mut ()>::new(core::ptr::null_mut()), places }
     }
 
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
+    /// For reports: who is expected to wake the waiters, or nobody in particular.
+    pub fn set_holder(&self, thread: Option<&Thread>) {
+        self.holder.store(thread.map_or(core::ptr::null_mut(), |thread| core::ptr::from_ref(thread).cast_mut().cast()));
+    }
+
+    /// The same for the thread itself, and for hot paths.
+    #[inline]
+    pub(super) fn hold(&self, cx: &TaskContext) {
+        self.holder.store(cx.thread_pointer().as_ptr());
+    }
+
     /// Sleeps until the condition says `Some`. The condition takes its own locks.
     #[track_caller]
     pub fn wait_until<R>(&self, cx: &mut TaskContext, condition: impl FnMut(&mut TaskContext) -> Option<R>) -> R {
-        match wait(cx, &[self], true, Deadline::NEVER, false, condition) {
-            Ok(result) => result,
-            Err(_) => panic!("a wait without end or interruption ended"),
-        }
+        without_end(wait(cx, &[self], true, Deadline::NEVER, Manner::Steadfast, condition))
+    }
+
+    /// The same where it is nobody's fault if that takes for ever.
+    #[track_caller]
+    pub fn wait_patiently_until<R>(&self, cx: &mut TaskContext, condition: impl FnMut(&mut TaskContext) -> Option<R>) -> R {
+        without_end(wait(cx, &[self], true, Deadline::NEVER, Manner::Patient, condition))
     }
 
     /// The same, but an interruption of the thread ends it.
@@ -67,7 +87,7 @@ impl WaitQueue {
         cx: &mut TaskContext,
         condition: impl FnMut(&mut TaskContext) -> Option<R>,
     ) -> Result<R, KernelError> {
-        wait(cx, &[self], true, Deadline::NEVER, true, condition)
+        wait(cx, &[self], true, Deadline::NEVER, Manner::Interruptible, condition)
     }
 
     /// The same, with an end.
@@ -79,7 +99,7 @@ impl WaitQueue {
         interruptible: bool,
         condition: impl FnMut(&mut TaskContext) -> Option<R>,
     ) -> Result<R, KernelError> {
-        wait(cx, &[self], true, deadline, interruptible, condition)
+        wait(cx, &[self], true, deadline, manner(interruptible), condition)
     }
 
     /// Wakes all watchers and the exclusive waiter that has waited longest.
@@ -191,15 +211,26 @@ pub fn wait_on<R>(
     interruptible: bool,
     condition: impl FnMut(&mut TaskContext) -> Option<R>,
 ) -> Result<R, KernelError> {
-    wait(cx, queues, false, deadline, interruptible, condition)
+    wait(cx, queues, false, deadline, manner(interruptible), condition)
 }
 
 /// Sleeps. `Err(Interrupted)` when the thread was called out before.
 #[track_caller]
 pub fn sleep_until(cx: &mut TaskContext, deadline: Deadline, interruptible: bool) -> Result<(), KernelError> {
-    match wait(cx, &[], false, deadline, interruptible, |_| None::<()>) {
+    match wait(cx, &[], false, deadline, manner(interruptible), |_| None::<()>) {
         Ok(()) | Err(KernelError::TimedOut) => Ok(()),
         Err(error) => Err(error),
+    }
+}
+
+const fn manner(interruptible: bool) -> Manner {
+    if interruptible { Manner::Interruptible } else { Manner::Steadfast }
+}
+
+fn without_end<R>(result: Result<R, KernelError>) -> R {
+    match result {
+        Ok(result) => result,
+        Err(_) => panic!("a wait without end or interruption ended"),
     }
 }
 
@@ -209,7 +240,7 @@ fn wait<R>(
     queues: &[&WaitQueue],
     exclusive: bool,
     deadline: Deadline,
-    interruptible: bool,
+    manner: Manner,
     mut condition: impl FnMut(&mut TaskContext) -> Option<R>,
 ) -> Result<R, KernelError> {
     might_sleep();
@@ -223,7 +254,15 @@ fn wait<R>(
     let waiter = Waiter::new(&thread);
     let places: Vec<_> = queues.iter().map(|queue| (*queue, Place::new(&waiter, exclusive))).collect();
     let timer = deadline.0.map(|at| Timer::at(at, waiter.clone()));
-    let result = sleep_through(cx, &thread, &waiter, &places, interruptible, &mut condition);
+    let wait = Wait {
+        names: &|index| places.get(index).map(|(queue, _)| queue.name),
+        holder: places.first().map(|(queue, _)| &queue.holder),
+        location: Location::caller(),
+        since: clock::now(),
+        until: deadline.0,
+        manner,
+    };
+    let result = sleep_through(cx, &thread, &waiter, &places, &wait, &mut condition);
     drop(timer);
     for (queue, place) in &places {
         if !queue.leave(cx, place) && place.exclusive {
@@ -238,9 +277,10 @@ fn sleep_through<R>(
     thread: &Arc<Thread>,
     waiter: &Waiter,
     places: &[(&WaitQueue, Arc<Place>)],
-    interruptible: bool,
+    wait: &Wait<'_>,
     condition: &mut impl FnMut(&mut TaskContext) -> Option<R>,
 ) -> Result<R, KernelError> {
+    let interruptible = wait.manner == Manner::Interruptible;
     loop {
         for (queue, place) in places {
             queue.register(cx, place);
@@ -255,7 +295,7 @@ fn sleep_through<R>(
             return Err(KernelError::Interrupted);
         }
         if thread.park.prepare() && waiter.is_undisturbed(interruptible) {
-            switch::sleep(cx);
+            thread.waits.during(wait, || switch::sleep(cx));
         }
         thread.park.finish();
         waiter.take_choice();

@@ -254,7 +254,7 @@ pub(super) fn undo(cx: &mut TaskContext, task: &Arc<Task>) {
 /// Waits until the child has changed its program or ended; only the maker's own end cuts that short.
 fn wait_for_memory(cx: &mut TaskContext, maker: &Arc<Task>, child: &Arc<Task>) {
     let process = maker.process().clone();
-    process.life.wait_until(cx, |cx| {
+    process.life.wait_patiently_until(cx, |cx| {
         let over = !child.borrows(cx) || process.signals.lock(cx).must_leave(maker.id());
         over.then_some(())
     });

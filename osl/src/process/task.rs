@@ -10,7 +10,7 @@ use alloc::sync::{Arc, Weak};
 use abi::signal::SignalStack;
 use libkernel::clock;
 use libkernel::thread::Thread;
-use sync::{Flag, Once, Published, SpinLock, TaskContext, order};
+use sync::{Counter, Flag, Once, Published, SpinLock, TaskContext, order};
 
 use super::restart::Restart;
 use super::shared::Process;
@@ -64,6 +64,8 @@ pub struct Task {
     pub death_signal: Published<u32>,
     /// Whether its children start with the usual share of the CPUs (`SCHED_RESET_ON_FORK`).
     pub reset_on_fork: Flag,
+    /// The number of the call it made last, for reports.
+    pub last_call: Counter,
     /// What an interrupted call goes on with.
     pub restart: SpinLock<Option<Restart>, order::ThreadPayload>,
 }
@@ -107,6 +109,7 @@ impl Task {
             robust_list: Published::<u64>::new(0),
             death_signal: Published::<u32>::new(0),
             reset_on_fork: Flag::new(false),
+            last_call: Counter::new(u64::MAX),
             restart: SpinLock::new(None),
         })
     }

@@ -36,7 +36,7 @@ pub fn wait(cx: &mut TaskContext, task: &Arc<Task>) {
     if let Some(signal) = completed {
         child::tell_stopped(cx, &process, signal);
     }
-    process.life.wait_until(cx, |cx| {
+    process.life.wait_patiently_until(cx, |cx| {
         let state = process.signals.lock(cx);
         (state.stopping.is_none() || state.must_leave(id)).then_some(())
     });

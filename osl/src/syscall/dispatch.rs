@@ -36,6 +36,7 @@ pub fn enter(cx: &mut TaskContext, registers: &mut UserRegisters) {
 }
 
 fn serve(caller: &mut Caller<'_>, call: &'static Call, arguments: &Arguments) -> Result<u64, Errno> {
+    caller.task.last_call.set(u64::from(call.number));
     let answer = match shortage::admit(caller, call) {
         Ok(()) => shortage::with_pages(caller, |caller| (call.handler)(caller, arguments)),
         Err(errno) => Err(errno),

@@ -28,7 +28,7 @@ const FLOORS: [(&str, &[&str]); 4] = [
             "thread",
             "sched",
             "wait",
-            "address_space device ipc",
+            "address_space device ipc watchdog",
             "entry start",
         ],
     ),
@@ -42,7 +42,7 @@ const FLOORS: [(&str, &[&str]); 4] = [
             "tty signal",
             "pseudo_fs",
             "syscall fault",
-            "init start_up",
+            "init start_up watch",
         ],
     ),
 ];

@@ -10,6 +10,7 @@ pub mod cpu_list;
 pub mod cpu_times;
 pub mod descriptors;
 pub mod gather;
+pub mod hung;
 pub mod interrupts;
 pub mod limits;
 pub mod maps;

@@ -13,7 +13,7 @@ use sync::TaskContext;
 
 use super::super::fixed::{self, Fixed, What};
 use super::super::tree::{Content, Made, Name};
-use super::{VOLUME, cpu_times, interrupts, memory_info, objects, processors, settings, system, task_directory};
+use super::{VOLUME, cpu_times, hung, interrupts, memory_info, objects, processors, settings, system, task_directory};
 use crate::fs::{Kind, Node};
 use crate::process;
 
@@ -22,7 +22,7 @@ const FIRST_FILE: u64 = 2;
 /// Positions of processes come after all fixed names.
 const PROCESS_POSITION: u64 = 1 << 16;
 
-static FILES: [Fixed; 17] = [
+static FILES: [Fixed; 18] = [
     Fixed { name: "self", what: What::Link(own_process) },
     Fixed { name: "thread-self", what: What::Link(own_thread) },
     Fixed { name: "mounts", what: What::Link(own_mounts) },
@@ -34,6 +34,7 @@ static FILES: [Fixed; 17] = [
     Fixed { name: "kmsg", what: What::Secret(system::log) },
     Fixed::text("loadavg", system::load_averages),
     Fixed::text("meminfo", memory_info::read),
+    Fixed::text("hung", hung::read),
     Fixed::text("objects", objects::read),
     Fixed::text("stat", cpu_times::read),
     Fixed::text("swaps", system::swaps),
