@@ -80,6 +80,9 @@ impl EventSet {
     pub fn modify(&self, cx: &TaskContext, fd: i32, open: &Arc<OpenFile>, event: EpollEvent) -> Result<(), Errno> {
         let mut interests = self.interests.lock(cx);
         let interest = interests.get_mut(&key(fd, open)).ok_or(Errno::ENOENT)?;
+        if interest.events & EPOLLEXCLUSIVE != 0 {
+            return Err(Errno::EINVAL);
+        }
         let before = core::mem::replace(interest, Interest::new(open, event));
         drop(interests);
         drop(before);

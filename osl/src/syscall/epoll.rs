@@ -5,7 +5,10 @@
 use alloc::sync::Arc;
 
 use abi::Errno;
-use abi::constant::{EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, O_RDWR};
+use abi::constant::{
+    EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLERR, EPOLLET, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLIN, EPOLLOUT,
+    EPOLLWAKEUP, O_RDWR,
+};
 use abi::poll::EpollEvent;
 use libkernel::address_space::{UserAddress, user};
 
@@ -17,6 +20,8 @@ use crate::file::epoll::EventSet;
 
 const MILLISECOND: u64 = 1_000_000;
 const EVENT: u64 = 12;
+/// As many as fit below 2 GiB.
+const MOST_EVENTS: usize = i32::MAX as usize / EVENT as usize;
 /// How deep sets may stand in sets.
 const DEPTH: u32 = 5;
 
@@ -48,13 +53,22 @@ pub fn epoll_ctl(caller: &mut Caller<'_>, set: i32, operation: u32, fd: i32, eve
     }
     match operation {
         EPOLL_CTL_ADD => {
+            check_exclusive(wanted.events, &open)?;
             check_no_loop(caller, &open, &set_open, DEPTH)?;
             set.add(caller.cx, fd, &open, wanted)
         }
+        EPOLL_CTL_MOD if wanted.events & EPOLLEXCLUSIVE != 0 => Err(Errno::EINVAL),
         EPOLL_CTL_MOD => set.modify(caller.cx, fd, &open, wanted),
         EPOLL_CTL_DEL => set.remove(caller.cx, fd, &open),
         _ => Err(Errno::EINVAL),
     }
+}
+
+/// An exclusive watch takes few other words, and is of no set.
+fn check_exclusive(events: u32, open: &OpenFile) -> Result<(), Errno> {
+    const BESIDE: u32 = EPOLLEXCLUSIVE | EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET;
+    let is_set = open.file().as_any().is::<EventSet>();
+    if events & EPOLLEXCLUSIVE != 0 && (events & !BESIDE != 0 || is_set) { Err(Errno::EINVAL) } else { Ok(()) }
 }
 
 fn check_no_loop(caller: &mut Caller<'_>, inner: &Arc<OpenFile>, outer: &Arc<OpenFile>, depth: u32) -> Result<(), Errno> {
@@ -103,7 +117,7 @@ pub fn epoll_pwait2(
 }
 
 fn wait_until(caller: &mut Caller<'_>, set: i32, events: UserAddress, most: i32, deadline: Option<u64>) -> Result<usize, Errno> {
-    let most = usize::try_from(most).ok().filter(|&most| most > 0).ok_or(Errno::EINVAL)?;
+    let most = usize::try_from(most).ok().filter(|most| (1..=MOST_EVENTS).contains(most)).ok_or(Errno::EINVAL)?;
     let open = caller.files().get_usable(caller.cx, set)?;
     set_of(&open)?;
     let found = EventSet::wait(&open, caller.cx, most, deadline)?;
