@@ -44,8 +44,9 @@ pub static LIVING: Census = Census::new("pipes");
 pub struct Pipe {
     _counted: Counted,
     state: SpinLock<State, order::Pipe>,
-    /// How often bytes went in or out.
-    events: Published<u64>,
+    /// How often something happened to those who read, and to those who write.
+    events_to_read: Published<u64>,
+    events_to_write: Published<u64>,
     readable: WaitQueue,
     writable: WaitQueue,
 }
@@ -56,7 +57,8 @@ impl Pipe {
         Arc::new(Self {
             _counted: LIVING.count(),
             state: SpinLock::new(State { bytes: VecDeque::new(), readers: 0, writers: 0, readers_seen: 0, writers_seen: 0 }),
-            events: Published::<u64>::new(0),
+            events_to_read: Published::<u64>::new(0),
+            events_to_write: Published::<u64>::new(0),
             readable: WaitQueue::named("bytes in a pipe"),
             writable: WaitQueue::named("room in a pipe"),
         })
@@ -86,7 +88,8 @@ impl Pipe {
     }
 
     fn wake_all(&self) {
-        self.events.fetch_add(1);
+        self.events_to_read.fetch_add(1);
+        self.events_to_write.fetch_add(1);
         let off = IrqOff::new();
         self.readable.wake_all(&off);
         self.writable.wake_all(&off);
@@ -154,7 +157,7 @@ impl Pipe {
             if arrived < count {
                 self.give_back(cx, bytes.get(arrived..count).unwrap_or(&[]));
             }
-            self.events.fetch_add(1);
+            self.events_to_write.fetch_add(1);
             self.writable.wake_all(cx);
             done += arrived.min(count);
             if let Err(error) = put {
@@ -198,7 +201,7 @@ impl Pipe {
             match put {
                 Ok(count) => {
                     done += count;
-                    self.events.fetch_add(1);
+                    self.events_to_read.fetch_add(1);
                     self.readable.wake_all(cx);
                 }
                 Err(error) => return (done, Some(error)),
@@ -283,7 +286,9 @@ impl File for PipeEnd {
     }
 
     fn events(&self) -> u64 {
-        self.pipe.events.load()
+        let read = if self.reads { self.pipe.events_to_read.load() } else { 0 };
+        let written = if self.writes { self.pipe.events_to_write.load() } else { 0 };
+        read.saturating_add(written)
     }
 
     fn control(&self, cx: &mut TaskContext, request: u32, argument: UserAddress) -> Result<u64, Errno> {
