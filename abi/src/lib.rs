@@ -7,6 +7,7 @@
 pub mod errno;
 pub mod file;
 pub mod memory;
+pub mod native;
 pub mod poll;
 pub mod process;
 pub mod signal;

@@ -22,6 +22,8 @@ pub enum KernelError {
     Exists,
     WouldBlock,
     Unsupported,
+    /// Whoever was at the other end has left.
+    Gone,
 }
 
 impl KernelError {
@@ -40,6 +42,7 @@ impl KernelError {
             KernelError::Exists => "exists already",
             KernelError::WouldBlock => "would have to wait",
             KernelError::Unsupported => "not supported",
+            KernelError::Gone => "the other end is gone",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Threads, time and memory; knows nothing of any personality above it.
 //!
 //! Floors, lowest first: error, log, clock, alarm, random, processor, cross_call < memory, interrupt < thread <
-//! sched < wait < address_space, device, watchdog < entry. A folder names only lower ones.
+//! sched < wait < address_space, device, ipc, watchdog < entry. A folder names only lower ones.
 #![no_std]
 #![deny(unsafe_code)]
 
@@ -19,6 +19,7 @@ pub mod device;
 pub mod entry;
 pub mod error;
 pub mod interrupt;
+pub mod ipc;
 pub mod log;
 pub mod memory;
 pub mod processor;

@@ -20,6 +20,7 @@ pub fn errno(error: KernelError) -> Errno {
         KernelError::Exists => Errno::EEXIST,
         KernelError::WouldBlock => Errno::EAGAIN,
         KernelError::Unsupported => Errno::EOPNOTSUPP,
+        KernelError::Gone => Errno::EPIPE,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: whatever a program passes in ends here as a checked value, an `Errno` or a signal; nothing below knows that Linux exists.
 //!
-//! Floors, lowest first: `error`, `credentials`, `futex`, `board`, `release`, `kernel_log`, `timer_setting`, `wall_clock` < `fs`, `elf` < `file` < `tty`, `process` < `signal`, `pseudo_fs`
+//! Floors, lowest first: `error`, `credentials`, `futex`, `board`, `release`, `kernel_log`, `timer_setting`, `wall_clock` < `fs`, `elf` < `file` < `tty`, `process` < `signal`, `native` < `pseudo_fs`
 //! < `syscall`, `fault`, `init`, `watch`. A folder names only lower ones.
 
 #![no_std]
@@ -24,6 +24,7 @@ pub mod futex;
 mod host_kernel;
 pub mod init;
 pub mod kernel_log;
+pub mod native;
 pub mod process;
 pub mod pseudo_fs;
 pub mod release;

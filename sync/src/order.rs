@@ -13,7 +13,7 @@ lock_order! {
     PageCache: Sleep,
     // Preemption off; never taken by a handler.
     FileTable: Task, FileSystemContext: Task, Credentials: Task, ThreadPayload: Task, Futex: Task, FutexPair: Task,
-    Pipe: Task, Poll: Task, TimerTable: Task, MountTable: Task, Directory: Task, DirectoryPair: Task, FileFacts: Task,
+    Pipe: Task, Channel: Task, InFlight: Task, Poll: Task, TimerTable: Task, MountTable: Task, Directory: Task, DirectoryPair: Task, FileFacts: Task,
     FilePages: Task, RecordLocks: Task, TerminalState: Task,
     // Interrupts off.
     Signals: Irq, DeviceQueue: Irq, ConsoleInput: Irq, Timers: Irq, WaitQueue: Irq, ThreadState: Irq, ThreadList: Irq,

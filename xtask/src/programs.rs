@@ -26,9 +26,14 @@ pub struct Subject {
     kind: Kind,
 }
 
+/// The folders with programs, the packages that they are, and what their subjects' names begin with.
+const PROGRAMS: [(&str, &str, Kind); 2] = [("linux", "linux-tests", Kind::Program), ("native", "native-tests", Kind::OwnJudge)];
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Program,
+    /// A program for this kernel's own calls: no other can run it.
+    OwnJudge,
     BusyboxScript,
     BashScript,
 }
@@ -43,16 +48,16 @@ pub struct Answer {
 /// Every subject, whether built or not.
 pub fn subjects() -> Outcome<Vec<Subject>> {
     let built = places::programs_target().join(HOST_TARGET).join("release");
-    let mut subjects: Vec<Subject> = names_of_programs()?
-        .into_iter()
-        .map(|name| Subject {
+    let mut subjects = Vec::new();
+    for (folder, _, kind) in PROGRAMS {
+        subjects.extend(names_of_programs(folder)?.into_iter().map(|name| Subject {
             file: built.join(&name),
             command: vec![format!("/tests/{name}")],
-            name: format!("linux/{name}"),
+            name: format!("{folder}/{name}"),
             needs: Vec::new(),
-            kind: Kind::Program,
-        })
-        .collect();
+            kind,
+        }));
+    }
     for file in files(&places::workspace().join("tests/scripts"))? {
         let (Some(name), Some(stem)) = (text(file.file_name()), text(file.file_stem())) else { continue };
         let (kind, shell): (_, &[&str]) = match file.extension().and_then(|end| end.to_str()) {
@@ -71,16 +76,19 @@ pub fn listed() -> Outcome<Vec<String>> {
     Ok(subjects()?.into_iter().map(|subject| subject.name).collect())
 }
 
-/// Builds `tests/linux` as static programs.
+/// Builds `tests/linux` and `tests/native` as static programs.
 pub fn build() -> Outcome<()> {
     let mut cargo = host_tests::cargo();
-    cargo.args(["build", "--release", "--package", "linux-tests", "--target", HOST_TARGET]);
+    cargo.args(["build", "--release", "--target", HOST_TARGET]);
+    for (_, package, _) in PROGRAMS {
+        cargo.args(["--package", package]);
+    }
     cargo.arg("--target-dir").arg(places::programs_target());
     cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static");
     // They travel in the root archive of every boot: small is fast.
     cargo.env("CARGO_PROFILE_RELEASE_DEBUG", "0").env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
     let built = cargo.stdin(Stdio::null()).stdout(std::io::stderr()).status().explain("starting cargo")?;
-    if built.success() { Ok(()) } else { Err(Failure::new("the programs of tests/linux do not build")) }
+    if built.success() { Ok(()) } else { Err(Failure::new("the programs of tests/linux and tests/native do not build")) }
 }
 
 /// Debian's static bash, for the scripts that want it.
@@ -91,6 +99,11 @@ pub fn bash() -> Outcome<PathBuf> {
 impl Subject {
     pub fn needs_bash(&self) -> bool {
         self.kind == Kind::BashScript
+    }
+
+    /// Whether only the program itself can say what is right.
+    pub fn is_its_own_judge(&self) -> bool {
+        self.kind == Kind::OwnJudge
     }
 
     /// What Linux says: the oracle.
@@ -104,7 +117,7 @@ impl Subject {
 
     fn native_command(&self) -> Outcome<Command> {
         let mut words = match self.kind {
-            Kind::Program => Vec::new(),
+            Kind::Program | Kind::OwnJudge => Vec::new(),
             Kind::BusyboxScript => vec![root::busybox()?.into_os_string(), "sh".into()],
             Kind::BashScript => vec![bash()?.into_os_string()],
         };
@@ -173,9 +186,9 @@ fn applets() -> Outcome<PathBuf> {
     Ok(folder)
 }
 
-fn names_of_programs() -> Outcome<Vec<String>> {
+fn names_of_programs(folder: &str) -> Outcome<Vec<String>> {
     let mut names = Vec::new();
-    for file in files(&places::workspace().join("tests/linux/src/bin"))? {
+    for file in files(&places::workspace().join(format!("tests/{folder}/src/bin")))? {
         let is_program = file.join("main.rs").exists() || file.extension().is_some_and(|end| end == "rs");
         names.extend(text(file.file_stem()).filter(|_| is_program));
     }

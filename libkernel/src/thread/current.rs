@@ -54,6 +54,12 @@ pub(crate) fn on_this_cpu(_: &IrqOff) -> Option<&Thread> {
     Some(unsafe { thread.as_ref() })
 }
 
+/// A number that no other living thread has, for those who have no context: a `Drop`.
+pub fn number() -> usize {
+    let irq = IrqOff::new();
+    on_this_cpu(&irq).map_or(0, |thread| core::ptr::from_ref(thread).addr())
+}
+
 /// The name of the thread on this CPU, for panics: neither waits nor allocates.
 pub fn name() -> ArrayString<NAME_BYTES> {
     let irq = IrqOff::new();

@@ -8,10 +8,11 @@ use core::any::Any;
 
 use abi::Errno;
 use arrayvec::ArrayVec;
-use libkernel::address_space::UserAddress;
+use libkernel::address_space::{PageSource, UserAddress};
 use libkernel::wait::WaitQueue;
 use sync::TaskContext;
 
+use super::in_flight::InFlight;
 use super::open_file::OpenFile;
 use super::readiness::Readiness;
 use crate::fs::Attributes;
@@ -106,6 +107,22 @@ pub trait File: Send + Sync {
     fn control(&self, _cx: &mut TaskContext, _request: u32, _argument: UserAddress) -> Result<u64, Errno> {
         Err(Errno::ENOTTY)
     }
+
+    /// Its pages, for `mmap`.
+    fn pages(&self) -> Option<Arc<dyn PageSource>> {
+        self.node()?.clone().pages()
+    }
+
+    /// Whether it may hold other open files: then the next two are about these.
+    fn is_keeper(&self) -> bool {
+        false
+    }
+
+    /// Shows each of them; called without waiting, and `visit` takes no lock.
+    fn for_each_held(&self, _cx: &TaskContext, _visit: &mut dyn FnMut(&InFlight)) {}
+
+    /// Lets go of them: no program can reach this file any more.
+    fn let_go(&self, _cx: &mut TaskContext) {}
 
     /// What `/proc/self/fd` shows for a file without a path, such as `pipe:[7]`.
     fn label(&self) -> Option<alloc::string::String> {

@@ -13,6 +13,7 @@ pub mod event;
 pub mod fifo;
 #[allow(clippy::module_inception, reason = "the file itself is the main subject of the folder")]
 pub mod file;
+pub mod in_flight;
 pub mod open;
 pub mod open_file;
 pub mod pipe;

@@ -25,6 +25,7 @@ use super::status::ExitStatus;
 use super::table::TREE;
 use super::task::Task;
 use super::tree::{FIRST, Tree, Zombie};
+use crate::file::in_flight;
 use crate::futex;
 
 /// Called when the first process ends: the machine has nothing left to do.
@@ -45,6 +46,7 @@ fn depart(cx: &mut TaskContext, task: &Arc<Task>) {
     let files = task.replace_files(cx, None);
     if let Some(files) = files.and_then(Arc::into_inner) {
         files.close_all(cx);
+        in_flight::collect(cx);
     }
     let places = task.replace_file_system(cx, None);
     drop(places);

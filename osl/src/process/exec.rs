@@ -20,6 +20,7 @@ use super::shared::Process;
 use super::table::TREE;
 use super::task::Task;
 use crate::credentials::Credentials;
+use crate::file::in_flight;
 use crate::fs::Attributes;
 
 /// Runs another program; on success the registers are the new program's.
@@ -140,6 +141,7 @@ fn forget_old_program(cx: &mut TaskContext, task: &Arc<Task>) {
     *task.restart.lock(cx) = None;
     own_files(cx, task);
     task.files(cx).close_for_exec(cx);
+    in_flight::collect(cx);
 }
 
 /// A table of descriptors shared with another process is not closed for it.

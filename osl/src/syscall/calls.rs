@@ -9,8 +9,8 @@ use super::call::Completeness::{Full, Partial};
 use super::call::{Call, absent, call};
 use super::{
     attributes, capability, control, descriptor, directory, epoll, file, futex, identity, interval, kernel_log, limits, listing,
-    membarrier, memory, memory_advice, mounts, names, poll, power, priority, process, program_timer, restart, sched, sched_attributes,
-    select, signal, size, system, terminal, time, transfer, users, waiting_files,
+    membarrier, memory, memory_advice, mounts, names, native, poll, power, priority, process, program_timer, restart, sched,
+    sched_attributes, select, signal, size, system, terminal, time, transfer, users, waiting_files,
 };
 
 /// The calls, in the order of their numbers.
@@ -242,4 +242,7 @@ pub static CALLS: &[Call] = &[
     call(439, "faccessat2", Full, |c, a| give(attributes::faccessat2(c, a.fd(0), a.address(1), a.unsigned(2), a.unsigned(3)))),
     call(441, "epoll_pwait2", Full, |c, a| give(epoll::epoll_pwait2(c, a.fd(0), (a.address(1), a.int(2)), a.address(3), a.address(4), a.count(5)))),
     call(452, "fchmodat2", Full, |c, a| give(attributes::fchmodat2(c, a.fd(0), a.address(1), a.unsigned(2), a.unsigned(3)))),
+    call(505, "ipc_create", Full, |c, a| give(native::channel::create(c, a.address(0), a.unsigned(1), a.unsigned(2)))),
+    call(506, "ipc_send", Full, |c, a| give(native::channel::send(c, a.fd(0), a.address(1), a.unsigned(2)))),
+    call(507, "ipc_recv", Full, |c, a| give(native::channel::receive(c, a.fd(0), a.address(1), a.unsigned(2)))),
 ];

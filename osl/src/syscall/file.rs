@@ -2,7 +2,6 @@
 //!
 //! Invariant: a descriptor is given only when the opening is complete; an opening that is closed is let go of outside every lock.
 
-use alloc::string::String;
 use alloc::sync::Arc;
 
 use abi::Errno;
@@ -14,7 +13,7 @@ use libkernel::address_space::{Backing, UserAddress};
 use super::{Caller, place};
 use crate::file::file::File;
 use crate::file::open::{self, Request};
-use crate::file::{OpenFile, record_locks};
+use crate::file::{OpenFile, in_flight, record_locks};
 use crate::fs::Kind;
 use crate::fs::mapped_file::{self, MappedFile};
 
@@ -61,7 +60,11 @@ pub fn closed(caller: &mut Caller<'_>, open: Arc<OpenFile>) {
     if let Some(node) = open.file().node() {
         record_locks::closed(caller.cx, node.identity(), caller.files().lock_owner());
     }
+    let is_keeper = open.file().is_keeper();
     drop(open);
+    if is_keeper {
+        in_flight::collect(caller.cx);
+    }
 }
 
 pub fn close_range(caller: &mut Caller<'_>, first: u32, last: u32, flags: u32) -> Result<(), Errno> {
@@ -98,10 +101,9 @@ pub fn backing_for_map(caller: &mut Caller<'_>, fd: i32, offset: u64, shared: bo
     if !access.read || (shared && write && !access.write) {
         return Err(Errno::EACCES);
     }
-    let node = open.file().node().ok_or(Errno::ENODEV)?.clone();
-    let pages = node.pages().ok_or(Errno::ENODEV)?;
+    let pages = open.file().pages().ok_or(Errno::ENODEV)?;
     let root = caller.file_system().root(caller.cx);
-    let name = open.found().map_or_else(String::new, |found| mapped_file::name_of(caller.cx, &root, found));
+    let name = open.found().map_or_else(|| pages.name(), |found| mapped_file::name_of(caller.cx, &root, found));
     let source = MappedFile::wrap(pages, name, access.write);
     Ok(Backing::Source { source, first_page: offset / 4096, shared })
 }

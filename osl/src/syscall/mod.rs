@@ -30,6 +30,7 @@ pub mod memory;
 pub mod memory_advice;
 pub mod mounts;
 pub mod names;
+pub mod native;
 pub mod page;
 pub mod place;
 pub mod poll;

@@ -39,7 +39,7 @@ const FLOORS: [(&str, &[&str]); 4] = [
             "fs elf",
             "file",
             "process",
-            "tty signal",
+            "tty signal native",
             "pseudo_fs",
             "syscall fault",
             "init start_up watch",

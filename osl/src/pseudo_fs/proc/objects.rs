@@ -8,18 +8,27 @@ use alloc::vec::Vec;
 
 use abi::Errno;
 use libkernel::census::Census;
+use libkernel::ipc::channel;
 use libkernel::{address_space, thread};
 use sync::TaskContext;
 
-use crate::file::{pipe, timer};
+use crate::file::{in_flight, pipe, timer};
 use crate::process::program_timers;
 use crate::signal::file as signal_file;
 
 /// Every kind that is counted.
-static KINDS: &[&Census] =
-    &[&thread::LIVING, &address_space::LIVING, &pipe::LIVING, &timer::LIVING, &signal_file::LIVING, &program_timers::LIVING];
+static KINDS: &[&Census] = &[
+    &thread::LIVING,
+    &address_space::LIVING,
+    &pipe::LIVING,
+    &channel::LIVING,
+    &timer::LIVING,
+    &signal_file::LIVING,
+    &program_timers::LIVING,
+];
 
-pub fn read(_cx: &mut TaskContext) -> Result<Vec<u8>, Errno> {
+pub fn read(cx: &mut TaskContext) -> Result<Vec<u8>, Errno> {
+    in_flight::collect(cx);
     let lines: String = KINDS.iter().map(|kind| format!("{} {}\n", kind.name(), kind.living())).collect();
     Ok(lines.into_bytes())
 }

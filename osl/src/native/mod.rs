@@ -1,0 +1,10 @@
+//! The kernel's own objects as programs hold them: descriptors of channels, ports, notifications, interrupt lines, shared memory.
+//!
+//! What they do is in `libkernel::ipc`; here they are files, and what travels through them are files. The calls themselves are
+//! in `syscall::native`.
+//!
+//! Invariant: an object waits for another only through its queues or its own record of who waits; it never calls it.
+
+pub mod channel;
+
+pub use channel::{ReceiveEnd, SendEnd};

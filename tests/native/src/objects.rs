@@ -1,0 +1,32 @@
+//! What the kernel holds, kind by kind: for the leak checks.
+
+use std::collections::BTreeMap;
+
+use crate::{fail, sleep_ms};
+
+/// How many objects of each kind live.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Objects(BTreeMap<String, u64>);
+
+/// Kinds that others than this program make and drop at any time.
+const NOT_OURS: [&str; 1] = ["threads"];
+
+impl Objects {
+    pub fn now() -> Self {
+        let text = std::fs::read_to_string("/proc/objects").unwrap_or_default();
+        let line = |line: &str| line.rsplit_once(' ').map(|(kind, count)| (kind.to_owned(), count.parse().unwrap_or(u64::MAX)));
+        Objects(text.lines().filter_map(line).filter(|(kind, _)| !NOT_OURS.contains(&kind.as_str())).collect())
+    }
+
+    /// As many as now, before long: what other CPUs have just taken off their hands may still be on its way.
+    #[track_caller]
+    pub fn must_come_back(&self, after: &str) {
+        for _ in 0..500 {
+            if Self::now() == *self {
+                return;
+            }
+            sleep_ms(2);
+        }
+        fail(&format!("{after}: {:?}, not {:?} as before", Self::now().0, self.0));
+    }
+}
