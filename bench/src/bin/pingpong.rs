@@ -1,4 +1,5 @@
-//! Round trips between two threads, by every way there is: `pingpong [ROUNDS [PLACEMENT...]]`. ROUNDS 0: as many as take a while.
+//! Round trips between two threads, by every way there is: `pingpong [ROUNDS [WAY or PLACEMENT...]]`.
+//! ROUNDS 0: as many as take a while.
 //!
 //! One line for each measurement: way, placement, nanoseconds and time-stamp ticks per round trip, or `not available`.
 
@@ -21,14 +22,23 @@ const WAYS: [(&str, Measure); 6] = [
     ("port", measure::<Port>),
 ];
 
+fn is_way(word: &str) -> bool {
+    WAYS.iter().any(|(name, _)| *name == word)
+}
+
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let rounds = words.first().map_or(Ok(0), |word| word.parse::<u64>());
     let Ok(rounds) = rounds else { fail("how many rounds?") };
     let rounds = (rounds > 0).then_some(rounds);
-    let named = |name: &String| Placement::named(name).unwrap_or_else(|| fail(&format!("no placement {name}")));
-    let placements = if words.len() > 1 { words[1..].iter().map(named).collect() } else { ALL.to_vec() };
-    for (name, measure) in WAYS {
+    let wanted = words.get(1..).unwrap_or_default();
+    if let Some(word) = wanted.iter().find(|word| Placement::named(word).is_none() && !is_way(word)) {
+        fail(&format!("{word} is no way and no placement"));
+    }
+    let placements: Vec<Placement> = wanted.iter().filter_map(|word| Placement::named(word)).collect();
+    let placements = if placements.is_empty() { ALL.to_vec() } else { placements };
+    let takes = |name: &str| !wanted.iter().any(|word| is_way(word)) || wanted.iter().any(|word| word == name);
+    for (name, measure) in WAYS.into_iter().filter(|(name, _)| takes(name)) {
         for placement in placements.iter().copied().filter(|placement| placement.is_possible()) {
             match measure(placement, rounds, TIME) {
                 Some(Measured { nanoseconds, ticks }) => println!("{name} {} {nanoseconds} {ticks}", placement.name()),
