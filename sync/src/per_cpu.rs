@@ -53,6 +53,7 @@ unsafe impl<T: Send> Sync for CpuLocal<T> {}
 struct Lent<'a>(&'a Cell<bool>);
 
 impl<'a> Lent<'a> {
+    #[inline]
     #[track_caller]
     fn new(busy: &'a Cell<bool>) -> Self {
         assert!(!busy.replace(true), "this CPU's value is in use further up the stack");
@@ -61,6 +62,7 @@ impl<'a> Lent<'a> {
 }
 
 impl Drop for Lent<'_> {
+    #[inline]
     fn drop(&mut self) {
         self.0.set(false);
     }

@@ -72,7 +72,13 @@ impl Fair {
 
     /// The queue's virtual time.
     fn average(&self) -> i64 {
-        if self.weight == 0 { self.last_average } else { self.weighted_runtime.div_euclid(i128::from(self.weight)) as i64 }
+        let weight = self.weight.cast_signed();
+        match i64::try_from(self.weighted_runtime) {
+            _ if weight == 0 => self.last_average,
+            // Much faster, and it nearly always fits.
+            Ok(sum) => sum.div_euclid(weight),
+            Err(_) => self.weighted_runtime.div_euclid(i128::from(weight)) as i64,
+        }
     }
 
     pub(crate) fn is_eligible(&self, thread: &Thread) -> bool {
@@ -83,9 +89,12 @@ impl Fair {
     pub(crate) fn join(&mut self, thread: &Thread) {
         let (standing, weight) = (&thread.standing, weight_of(thread));
         let average = self.average();
-        // Joining moves the average toward the newcomer: its lag is stretched so that it comes out as it was.
-        let lag = i128::from(standing.lag()) * i128::from(self.weight + weight) / i128::from(self.weight.max(1));
-        let lag = if self.weight == 0 { 0 } else { lag as i64 };
+        // Joining moves the average toward the newcomer: its lag is stretched so that it comes out as it was. Lags and
+        // weights are limited so that this fits.
+        let lag = match self.weight.cast_signed() {
+            0 => 0,
+            others => standing.lag().saturating_mul(others + weight.cast_signed()) / others,
+        };
         standing.set_virtual_runtime(average.saturating_sub(lag));
         self.grant(thread);
         self.weight += weight;

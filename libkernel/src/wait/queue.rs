@@ -1,22 +1,18 @@
-//! Wait queues: how every thread sleeps.
+//! Wait queues: who waits for what, and how they are woken.
 //!
-//! Invariant: a waiter is registered before it looks at its condition for the last time before sleeping; a waker
-//! makes the condition true before it looks at the queue. A waiter that leaves after it was chosen, for whatever
-//! reason, passes the choice on: so no wake is lost, and a needless one costs only a look.
+//! Invariant: a waker makes the condition true before it looks at the queue; whom it takes out of the queue it has
+//! chosen, and tells so. One that had been chosen elsewhere already does not use up the wake.
 
-use super::timers::Timer;
-use super::waiter::{ByArrival, Deadline, Place, Waiter};
-use crate::clock;
+use super::sleep::{manner, wait, without_end};
+use super::waiter::{ByArrival, Deadline, Place};
 use crate::error::KernelError;
-use crate::sched::{self, switch};
-use crate::thread::waiting::{Manner, Wait};
-use crate::thread::{Thread, current};
+use crate::sched;
+use crate::thread::Thread;
+use crate::thread::waiting::Manner;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use arrayvec::ArrayVec;
-use core::panic::Location;
 use intrusive_collections::{Bound, RBTree};
-use sync::{Allows, PreemptOff, Published, SpinLock, TaskContext, kind, might_sleep, order};
+use sync::{Allows, PreemptOff, Published, SpinLock, TaskContext, kind, order};
 
 /// How many are woken between two looks at the queue.
 const BATCH: usize = 8;
@@ -71,13 +67,13 @@ impl WaitQueue {
     /// Sleeps until the condition says `Some`. The condition takes its own locks.
     #[track_caller]
     pub fn wait_until<R>(&self, cx: &mut TaskContext, condition: impl FnMut(&mut TaskContext) -> Option<R>) -> R {
-        without_end(wait(cx, &[self], true, Deadline::NEVER, Manner::Steadfast, condition))
+        without_end(wait(cx, self, Deadline::NEVER, Manner::Steadfast, condition))
     }
 
     /// The same where it is nobody's fault if that takes for ever.
     #[track_caller]
     pub fn wait_patiently_until<R>(&self, cx: &mut TaskContext, condition: impl FnMut(&mut TaskContext) -> Option<R>) -> R {
-        without_end(wait(cx, &[self], true, Deadline::NEVER, Manner::Patient, condition))
+        without_end(wait(cx, self, Deadline::NEVER, Manner::Patient, condition))
     }
 
     /// The same, but an interruption of the thread ends it.
@@ -87,7 +83,7 @@ impl WaitQueue {
         cx: &mut TaskContext,
         condition: impl FnMut(&mut TaskContext) -> Option<R>,
     ) -> Result<R, KernelError> {
-        wait(cx, &[self], true, Deadline::NEVER, Manner::Interruptible, condition)
+        wait(cx, self, Deadline::NEVER, Manner::Interruptible, condition)
     }
 
     /// The same, with an end.
@@ -99,7 +95,7 @@ impl WaitQueue {
         interruptible: bool,
         condition: impl FnMut(&mut TaskContext) -> Option<R>,
     ) -> Result<R, KernelError> {
-        wait(cx, &[self], true, deadline, manner(interruptible), condition)
+        wait(cx, self, deadline, manner(interruptible), condition)
     }
 
     /// Wakes all watchers and the exclusive waiter that has waited longest.
@@ -145,17 +141,22 @@ impl WaitQueue {
             let mut batch = ArrayVec::<Arc<Place>, BATCH>::new();
             {
                 let mut places = self.places.lock(context);
+                if places.tree.is_empty() {
+                    return;
+                }
                 let end = *end.get_or_insert(places.arrivals);
+                let mut wanted = left;
                 while !batch.is_full()
-                    && let Some(place) = places.take_before(end, left.saturating_sub(count_exclusive(&batch)) != 0)
+                    && let Some(place) = places.take_before(end, wanted != 0)
                 {
+                    wanted -= usize::from(place.exclusive);
                     batch.push(place);
                 }
             }
             let mut again = batch.is_full();
             let last = batch.len().wrapping_sub(1);
             for (number, place) in batch.into_iter().enumerate() {
-                let counts = place.waiter.choose(|thread| wake(thread, number == last)) && place.exclusive;
+                let counts = place.waiter().choose(|thread| wake(thread, number == last)) && place.exclusive;
                 left -= usize::from(counts);
                 // One that another queue had chosen already does not count: the wake is for the next.
                 again |= place.exclusive && !counts;
@@ -166,25 +167,28 @@ impl WaitQueue {
         }
     }
 
-    /// Does nothing for one that is registered already.
-    fn register(&self, cx: &TaskContext, place: &Arc<Place>) {
+    /// Does nothing, and says so, for one that is registered already.
+    pub(super) fn register(&self, cx: &TaskContext, place: &Arc<Place>) -> bool {
         let mut places = self.places.lock(cx);
-        if !place.is_queued() {
+        let is_new = !place.is_queued();
+        if is_new {
             place.set_arrival(places.arrivals);
             places.arrivals += 1;
             places.tree.insert(Arc::clone(place));
         }
+        is_new
+    }
+
+    /// For reports.
+    pub(super) const fn holder(&self) -> &Published<*mut ()> {
+        &self.holder
     }
 
     /// Was it still there?
-    fn leave(&self, cx: &TaskContext, place: &Place) -> bool {
+    pub(super) fn leave(&self, cx: &TaskContext, place: &Place) -> bool {
         let removed = self.places.lock(cx).tree.find_mut(&place.key()).remove();
         removed.is_some()
     }
-}
-
-fn count_exclusive(batch: &[Arc<Place>]) -> usize {
-    batch.iter().filter(|place| place.exclusive).count()
 }
 
 impl Places {
@@ -199,105 +203,5 @@ impl Places {
         }
         let mut first = self.tree.lower_bound_mut(Bound::Included(&(true, 0_u64)));
         if first.get()?.arrival() < end { first.remove() } else { None }
-    }
-}
-
-/// Waits on several queues at once, without taking any of their wakes from those that wait for one each.
-#[track_caller]
-pub fn wait_on<R>(
-    cx: &mut TaskContext,
-    queues: &[&WaitQueue],
-    deadline: Deadline,
-    interruptible: bool,
-    condition: impl FnMut(&mut TaskContext) -> Option<R>,
-) -> Result<R, KernelError> {
-    wait(cx, queues, false, deadline, manner(interruptible), condition)
-}
-
-/// Sleeps. `Err(Interrupted)` when the thread was called out before.
-#[track_caller]
-pub fn sleep_until(cx: &mut TaskContext, deadline: Deadline, interruptible: bool) -> Result<(), KernelError> {
-    match wait(cx, &[], false, deadline, manner(interruptible), |_| None::<()>) {
-        Ok(()) | Err(KernelError::TimedOut) => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-const fn manner(interruptible: bool) -> Manner {
-    if interruptible { Manner::Interruptible } else { Manner::Steadfast }
-}
-
-fn without_end<R>(result: Result<R, KernelError>) -> R {
-    match result {
-        Ok(result) => result,
-        Err(_) => panic!("a wait without end or interruption ended"),
-    }
-}
-
-#[track_caller]
-fn wait<R>(
-    cx: &mut TaskContext,
-    queues: &[&WaitQueue],
-    exclusive: bool,
-    deadline: Deadline,
-    manner: Manner,
-    mut condition: impl FnMut(&mut TaskContext) -> Option<R>,
-) -> Result<R, KernelError> {
-    might_sleep();
-    if let Some(result) = condition(cx) {
-        return Ok(result);
-    }
-    if deadline.has_passed() {
-        return Err(KernelError::TimedOut);
-    }
-    let thread = Arc::clone(current::of(cx));
-    let waiter = Waiter::new(&thread);
-    let places: Vec<_> = queues.iter().map(|queue| (*queue, Place::new(&waiter, exclusive))).collect();
-    let timer = deadline.0.map(|at| Timer::at(at, waiter.clone()));
-    let wait = Wait {
-        names: &|index| places.get(index).map(|(queue, _)| queue.name),
-        holder: places.first().map(|(queue, _)| &queue.holder),
-        location: Location::caller(),
-        since: clock::now(),
-        until: deadline.0,
-        manner,
-    };
-    let result = sleep_through(cx, &thread, &waiter, &places, &wait, &mut condition);
-    drop(timer);
-    for (queue, place) in &places {
-        if !queue.leave(cx, place) && place.exclusive {
-            queue.wake_one(cx);
-        }
-    }
-    result
-}
-
-fn sleep_through<R>(
-    cx: &mut TaskContext,
-    thread: &Arc<Thread>,
-    waiter: &Waiter,
-    places: &[(&WaitQueue, Arc<Place>)],
-    wait: &Wait<'_>,
-    condition: &mut impl FnMut(&mut TaskContext) -> Option<R>,
-) -> Result<R, KernelError> {
-    let interruptible = wait.manner == Manner::Interruptible;
-    loop {
-        for (queue, place) in places {
-            queue.register(cx, place);
-        }
-        if let Some(result) = condition(cx) {
-            return Ok(result);
-        }
-        if waiter.has_expired() {
-            return Err(KernelError::TimedOut);
-        }
-        if interruptible && thread.is_interrupted() {
-            return Err(KernelError::Interrupted);
-        }
-        if thread.park.prepare() && waiter.is_undisturbed(interruptible) {
-            thread.waits.during(wait, || switch::sleep(cx));
-        }
-        thread.park.finish();
-        waiter.take_choice();
     }
 }

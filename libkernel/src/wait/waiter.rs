@@ -1,4 +1,4 @@
-//! One thread's one wait: what can end it, and its places in queues.
+//! One thread's one wait: what can end it, and its places in queues. A wait in one queue is one allocation.
 //!
 //! Invariant: whoever ends a wait sets the waiter's own flag first and wakes the thread then; so a wake that some
 //! wait further up the same stack swallows loses nothing: the flag is still there to be seen.
@@ -39,8 +39,12 @@ pub(super) struct Waiter {
 }
 
 impl Waiter {
-    pub(super) fn new(thread: &Arc<Thread>) -> Arc<Waiter> {
-        Arc::new(Waiter { thread: Arc::clone(thread), chosen: Flag::new(false), expired: Flag::new(false) })
+    pub(super) fn new(thread: &Arc<Thread>) -> Waiter {
+        Waiter { thread: Arc::clone(thread), chosen: Flag::new(false), expired: Flag::new(false) }
+    }
+
+    pub(super) const fn thread(&self) -> &Arc<Thread> {
+        &self.thread
     }
 
     /// A queue chooses it, and wakes it so. False when another has already.
@@ -50,9 +54,9 @@ impl Waiter {
         first
     }
 
-    /// The waiter takes note.
-    pub(super) fn take_choice(&self) {
-        self.chosen.take();
+    /// The waiter takes note. Was it chosen?
+    pub(super) fn take_choice(&self) -> bool {
+        self.chosen.take()
     }
 
     pub(super) fn has_expired(&self) -> bool {
@@ -72,10 +76,23 @@ impl TimerTarget for Waiter {
     }
 }
 
+impl TimerTarget for Place {
+    fn expired(&self, context: &IrqContext) {
+        self.waiter().expired(context);
+    }
+}
+
+/// Whose a place is.
+enum Whose {
+    /// Of a wait with no other place.
+    Own(Waiter),
+    Shared(Arc<Waiter>),
+}
+
 /// A waiter's place in one queue.
 pub(super) struct Place {
     link: RBTreeAtomicLink,
-    pub(super) waiter: Arc<Waiter>,
+    whose: Whose,
     /// One wake is for one of these; the others only watch, and hear of every wake.
     pub(super) exclusive: bool,
     arrival: Counter,
@@ -91,8 +108,25 @@ impl<'a> KeyAdapter<'a> for ByArrival {
 }
 
 impl Place {
-    pub(super) fn new(waiter: &Arc<Waiter>, exclusive: bool) -> Arc<Place> {
-        Arc::new(Place { link: RBTreeAtomicLink::new(), waiter: Arc::clone(waiter), exclusive, arrival: Counter::new(0) })
+    /// The only place of a thread's wait: for a wake of its own.
+    pub(super) fn alone(thread: &Arc<Thread>) -> Arc<Place> {
+        Place::new(Whose::Own(Waiter::new(thread)), true)
+    }
+
+    /// One of several: to watch.
+    pub(super) fn of(waiter: &Arc<Waiter>) -> Arc<Place> {
+        Place::new(Whose::Shared(Arc::clone(waiter)), false)
+    }
+
+    fn new(whose: Whose, exclusive: bool) -> Arc<Place> {
+        Arc::new(Place { link: RBTreeAtomicLink::new(), whose, exclusive, arrival: Counter::new(0) })
+    }
+
+    pub(super) fn waiter(&self) -> &Waiter {
+        match &self.whose {
+            Whose::Own(waiter) => waiter,
+            Whose::Shared(waiter) => waiter,
+        }
     }
 
     pub(super) fn key(&self) -> (bool, u64) {

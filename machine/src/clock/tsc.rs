@@ -41,6 +41,7 @@ impl Rate {
         }
     }
 
+    #[inline]
     fn to_nanoseconds(self, ticks: u64) -> u64 {
         u64::try_from((u128::from(ticks) * u128::from(self.nanoseconds)) >> 32).unwrap_or(u64::MAX)
     }
@@ -52,6 +53,7 @@ impl Rate {
     }
 }
 
+#[inline]
 fn rate() -> Rate {
     RATE.get().copied().unwrap_or(const { Rate::new(GUESS) })
 }
@@ -61,6 +63,7 @@ pub fn frequency() -> u64 {
     rate().ticks_per_second
 }
 
+#[inline]
 pub fn to_nanoseconds(ticks: u64) -> u64 {
     rate().to_nanoseconds(ticks)
 }

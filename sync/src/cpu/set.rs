@@ -12,6 +12,7 @@ pub struct CpuId(u32);
 impl CpuId {
     pub const BOOT: CpuId = CpuId(0);
 
+    #[inline]
     pub const fn new(index: usize) -> Self {
         assert!(index < MAXIMUM_CPUS, "a CPU number beyond MAXIMUM_CPUS");
         CpuId(index as u32)
