@@ -9,7 +9,7 @@ use crate::cpu;
 lock_order! {
     // Held across sleeps. User memory may be touched only under those above AddressSpaceParent.
     Terminal: Sleep, Mounts: Sleep, Rename: Sleep, FilePosition: Sleep, DirectoryParent: Sleep, DirectoryChild: Sleep, Exec: Sleep,
-    ProcessTree: Sleep, Node: Sleep, AddressSpaceParent: Sleep, AddressSpaceChild: Sleep,
+    ProcessTree: Sleep, Node: Sleep, PipeReaders: Sleep, AddressSpaceParent: Sleep, AddressSpaceChild: Sleep,
     PageCache: Sleep,
     // Preemption off; never taken by a handler.
     FileTable: Task, FileSystemContext: Task, Credentials: Task, ThreadPayload: Task, Futex: Task, FutexPair: Task,

@@ -1,6 +1,6 @@
 //! Pipes.
 //!
-//! Invariant: bytes leave in the order they came; a write of at most `ATOMIC` bytes goes in whole or waits.
+//! Invariant: bytes leave in the order they came, one reader at a time, and only when they have arrived; a write of at most `ATOMIC` bytes goes in whole or waits.
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -12,7 +12,7 @@ use arrayvec::ArrayVec;
 use libkernel::address_space::{UserAddress, user};
 use libkernel::census::{Census, Counted};
 use libkernel::memory::frames::{self, Shortage};
-use libkernel::wait::WaitQueue;
+use libkernel::wait::{Mutex, WaitQueue};
 use sync::{IrqOff, Published, SpinLock, TaskContext, order};
 
 use super::file::{File, Manner, QueueOwner, Queues, written};
@@ -44,6 +44,7 @@ pub static LIVING: Census = Census::new("pipes");
 pub struct Pipe {
     _counted: Counted,
     state: SpinLock<State, order::Pipe>,
+    turn_to_read: Mutex<(), order::PipeReaders>,
     /// How often something happened to those who read, and to those who write.
     events_to_read: Published<u64>,
     events_to_write: Published<u64>,
@@ -56,6 +57,7 @@ impl Pipe {
     pub fn new() -> Arc<Self> {
         Arc::new(Self {
             _counted: LIVING.count(),
+            turn_to_read: Mutex::new(()),
             state: SpinLock::new(State { bytes: VecDeque::new(), readers: 0, writers: 0, readers_seen: 0, writers_seen: 0 }),
             events_to_read: Published::<u64>::new(0),
             events_to_write: Published::<u64>::new(0),
@@ -95,26 +97,33 @@ impl Pipe {
         self.writable.wake_all(&off);
     }
 
-    /// Takes up to `into.len()` bytes: how many, or `None` when there are none yet.
-    fn take(&self, cx: &TaskContext, into: &mut [u8]) -> Option<usize> {
-        let mut state = self.state.lock(cx);
+    /// Copies up to `into.len()` of the first bytes, which stay: how many, 0 when no more can come, `None` when there are none yet.
+    fn peek(&self, cx: &TaskContext, into: &mut [u8]) -> Option<usize> {
+        let state = self.state.lock(cx);
         if state.bytes.is_empty() {
             return if state.writers == 0 { Some(0) } else { None };
         }
-        let count = into.len().min(state.bytes.len());
         copy_front(&state.bytes, into);
-        state.bytes.drain(..count);
-        Some(count)
+        Some(into.len().min(state.bytes.len()))
     }
 
-    /// Puts back, at the front, what could not be handed to a reader: a wild pointer loses nothing.
-    fn give_back(&self, cx: &TaskContext, bytes: &[u8]) {
+    fn remove(&self, cx: &TaskContext, count: usize) {
         let mut state = self.state.lock(cx);
-        for &byte in bytes.iter().rev() {
-            state.bytes.push_front(byte);
-        }
-        drop(state);
-        self.readable.wake_all(cx);
+        let count = count.min(state.bytes.len());
+        state.bytes.drain(..count);
+    }
+
+    /// Hands one buffer full over: how many bytes have arrived, and why not all. They leave the pipe when they have arrived: a wild
+    /// pointer loses nothing, and as readers take turns, nothing is overtaken by what came later. `None` when there are no bytes yet.
+    fn hand_over(&self, cx: &mut TaskContext, buffer: &mut [u8], into: &mut dyn Sink) -> Option<(usize, Result<(), Errno>)> {
+        let _turn = self.turn_to_read.lock(cx);
+        let wanted = into.remaining().min(buffer.len());
+        let count = self.peek(cx, buffer.get_mut(..wanted)?)?;
+        let before = into.remaining();
+        let put = into.put(cx, buffer.get(..count)?);
+        let arrived = before.saturating_sub(into.remaining());
+        self.remove(cx, arrived);
+        Some((arrived, put))
     }
 
     /// Puts bytes in: how many, or `None` when there is no room yet. All or nothing when `whole`.
@@ -137,31 +146,28 @@ impl Pipe {
     }
 
     fn read(&self, cx: &mut TaskContext, manner: Manner, into: &mut dyn Sink) -> Result<usize, Errno> {
-        let mut bytes = buffer::chunk(into.remaining())?;
+        let mut buffer = buffer::chunk(into.remaining())?;
         let mut done = 0;
         while into.remaining() > 0 {
-            let wanted = into.remaining().min(bytes.len());
-            let Some(piece) = bytes.get_mut(..wanted) else { break };
-            let count = match self.take(cx, piece) {
-                Some(count) => count,
+            let (arrived, put) = match self.hand_over(cx, &mut buffer, into) {
+                Some(moved) => moved,
                 None if done > 0 => break,
                 None if manner.nonblocking => return Err(Errno::EAGAIN),
-                None => self.readable.wait_until_or_interrupted(cx, |cx| self.take(cx, piece)).map_err(restarting)?,
+                None => {
+                    let moved = self.readable.wait_until_or_interrupted(cx, |cx| self.hand_over(cx, &mut buffer, into));
+                    moved.map_err(restarting)?
+                }
             };
-            if count == 0 {
-                break;
+            done += arrived;
+            if arrived > 0 {
+                self.events_to_write.fetch_add(1);
+                self.writable.wake_all(cx);
             }
-            let before = into.remaining();
-            let put = into.put(cx, bytes.get(..count).unwrap_or(&[]));
-            let arrived = before - into.remaining();
-            if arrived < count {
-                self.give_back(cx, bytes.get(arrived..count).unwrap_or(&[]));
-            }
-            self.events_to_write.fetch_add(1);
-            self.writable.wake_all(cx);
-            done += arrived.min(count);
             if let Err(error) = put {
                 return buffer::partial(done, error);
+            }
+            if arrived == 0 {
+                break;
             }
         }
         Ok(done)
@@ -202,7 +208,8 @@ impl Pipe {
                 Ok(count) => {
                     done += count;
                     self.events_to_read.fetch_add(1);
-                    self.readable.wake_all(cx);
+                    // Who waits for the bytes is most often waited for in turn.
+                    self.readable.wake_all_donating(cx);
                 }
                 Err(error) => return (done, Some(error)),
             }

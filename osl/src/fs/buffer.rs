@@ -3,6 +3,7 @@
 //! Invariant: a program's memory is copied, never referenced; a fault in a copy is an error value and moves nothing further.
 
 use alloc::vec::Vec;
+use core::ops::{Deref, DerefMut};
 
 use abi::Errno;
 use abi::file::Iovec;
@@ -144,13 +145,47 @@ impl Source for KernelSource<'_> {
     }
 }
 
+/// What is moved most often fits in here.
+const SMALL: usize = 128;
+
+/// A kernel buffer for one step of a transfer; a small one needs no memory of its own.
+pub enum Chunk {
+    /// Its first bytes count.
+    Small([u8; SMALL], usize),
+    /// All of it counts.
+    Large(Vec<u8>),
+}
+
+impl Deref for Chunk {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Small(bytes, length) => bytes.get(..*length).unwrap_or_default(),
+            Self::Large(bytes) => bytes,
+        }
+    }
+}
+
+impl DerefMut for Chunk {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Small(bytes, length) => bytes.get_mut(..*length).unwrap_or_default(),
+            Self::Large(bytes) => bytes,
+        }
+    }
+}
+
 /// A zeroed kernel buffer of at most `CHUNK` bytes for a transfer of `wanted`.
-pub fn chunk(wanted: usize) -> Result<Vec<u8>, Errno> {
+pub fn chunk(wanted: usize) -> Result<Chunk, Errno> {
+    if wanted <= SMALL {
+        return Ok(Chunk::Small([0; SMALL], wanted));
+    }
     let length = wanted.min(CHUNK);
     let mut buffer = Vec::new();
     buffer.try_reserve_exact(length).map_err(|_| Errno::ENOMEM)?;
     buffer.resize(length, 0);
-    Ok(buffer)
+    Ok(Chunk::Large(buffer))
 }
 
 /// Ends a transfer: an error counts only when nothing was moved before it.
@@ -175,6 +210,15 @@ mod tests {
         pieces.advance(3);
         assert_eq!(pieces.next(10).map(|(_, length)| length), Some(5));
         assert_eq!(pieces.remaining, 4);
+    }
+
+    #[test]
+    fn a_buffer_is_as_long_as_wanted_up_to_one_step() {
+        for (wanted, length) in [(0, 0), (1, 1), (SMALL, SMALL), (SMALL + 1, SMALL + 1), (CHUNK, CHUNK), (CHUNK + 1, CHUNK)] {
+            let mut buffer = chunk(wanted).unwrap();
+            buffer.fill(7);
+            assert_eq!((buffer.len(), buffer.iter().all(|&byte| byte == 7)), (length, true), "{wanted}");
+        }
     }
 
     #[test]

@@ -38,7 +38,8 @@ pub fn tell_ended(cx: &mut TaskContext, child: &Process, parent: &Arc<Process>, 
         let information = information(cx, child, signal, code, status);
         send_to_process(cx, parent, information);
     }
-    parent.child_changed.wake_all(cx);
+    // The child is about to leave its CPU for good.
+    parent.child_changed.wake_all_donating(cx);
 }
 
 /// Tells the parent that the process has stopped, unless it goes on already.

@@ -1,7 +1,9 @@
 //! Pipes: what goes in comes out, in order, whole up to PIPE_BUF, and the ends are noticed.
 
 use linux_tests::process::{Ended, close_all, fork, in_a_child, my_pid, pipe, pipe_with, read, read_all, wait, wait_for_byte, write};
-use linux_tests::{call, check, done, equal, must, must_equal, signal};
+use linux_tests::{call, check, done, equal, memory, must, must_equal, signal};
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const ATOMIC: usize = libc::PIPE_BUF;
 
@@ -16,6 +18,7 @@ fn main() {
     select();
     poll_wakes();
     ping_pong();
+    beside_a_faulting_reader();
     close_on_exec_flags();
 }
 
@@ -46,6 +49,55 @@ fn ends() {
     done("write", write(to, b"more"));
     close_all(&[to, from]);
     equal("a reader in another process sees all and the end", wait(reader), Ended::Exited(0));
+}
+
+/// One reader's buffer cannot be written to: it must take nothing, and bring nothing out of order for the other.
+fn beside_a_faulting_reader() {
+    const NUMBERS: u64 = 20_000;
+    let (from, to) = pipe_with(libc::O_NONBLOCK);
+    let wild = memory::anonymous(1);
+    done("mprotect", memory::protect(wild, 4096, libc::PROT_NONE));
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Acquire) {
+                match call(libc::SYS_read, [from as usize, wild, 24, 0, 0, 0]) {
+                    Err(libc::EFAULT) => {}
+                    other => must_equal("a read to where nothing can be written", other, Err(libc::EAGAIN)),
+                }
+            }
+        });
+        scope.spawn(|| {
+            for number in 0..NUMBERS {
+                while write(to, &number.to_ne_bytes()) == Err(libc::EAGAIN) {
+                    std::thread::yield_now();
+                }
+            }
+        });
+        let mut next = 0;
+        while next < NUMBERS {
+            let mut bytes = [0; 8];
+            match read(from, &mut bytes) {
+                Ok(8) => {
+                    must_equal("the next number", u64::from_ne_bytes(bytes), next);
+                    next += 1;
+                }
+                other => {
+                    must_equal("a read of an empty pipe", other, Err(libc::EAGAIN));
+                    std::thread::yield_now();
+                }
+            }
+        }
+        is_over.store(true, Ordering::Release);
+    });
+
+    done("write", write(to, b"x"));
+    let fault = call(libc::SYS_read, [from as usize, wild, 24, 0, 0, 0]);
+    equal("a read to where nothing can be written: EFAULT", fault, Err(libc::EFAULT));
+    equal("and the byte is still there", read(from, &mut [0; 2]), Ok(1));
+    println!("bytes stay in order beside a reader whose buffer is wild");
+    close_all(&[from, to]);
+    done("munmap", memory::unmap(wild, 4096));
 }
 
 fn without_waiting() {
