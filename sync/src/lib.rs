@@ -22,8 +22,11 @@ mod once;
 pub mod order;
 mod park;
 mod per_cpu;
+#[doc(hidden)]
+pub mod per_execution;
 mod sequence;
 mod spin;
+pub mod twin;
 
 pub use atomic::{Counter, CpuMask, Flag, Published, ReferenceCount, fence_full};
 pub use bitmap::SlotMap;

@@ -13,6 +13,7 @@
 //! ```
 
 use crate::atomic::{AtomicU8, Ordering};
+use crate::twin::{self, Twin};
 
 /// Running or queued, no wake pending.
 const RUN: u8 = 0;
@@ -58,7 +59,9 @@ impl Park {
     /// False: a wake is pending; `finish`, look again, do not sleep.
     #[must_use]
     pub fn prepare(&self) -> bool {
-        self.0.compare_exchange(RUN, PARKING, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        let announced = self.0.compare_exchange(RUN, PARKING, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        twin::interruption();
+        announced
     }
 
     /// The thread itself, when it does not sleep after all, or runs again.
@@ -70,13 +73,17 @@ impl Park {
     /// `voluntary`: it went to sleep (neither preempted nor yielding). True: queue it now.
     #[must_use]
     pub fn switched_out(&self, voluntary: bool) -> bool {
-        !voluntary || self.0.compare_exchange(PARKING, PARKED, Ordering::AcqRel, Ordering::Acquire).is_err()
+        !(voluntary || twin::is(Twin::PreemptionParks))
+            || self.0.compare_exchange(PARKING, PARKED, Ordering::AcqRel, Ordering::Acquire).is_err()
     }
 
     /// Anyone, after making the condition true. True: the caller must queue the thread.
     /// Never tests first: "it is running, it will see for itself" loses wakes on x86 too.
     #[must_use]
     pub fn wake(&self) -> bool {
+        if twin::is(Twin::WakeTestsFirst) && self.0.load(Ordering::Acquire) == RUN {
+            return false;
+        }
         self.0.swap(TOKEN, Ordering::AcqRel) == PARKED
     }
 

@@ -35,8 +35,10 @@ pub(crate) struct WaitRecord(Published<*mut Wait<'static>>);
 const LOOKED_AT: usize = 1;
 
 impl WaitRecord {
-    pub(crate) const fn new() -> Self {
-        WaitRecord(Published::<*mut Wait<'static>>::new(core::ptr::null_mut()))
+    sync::const_unless_loom! {
+        pub(crate) const fn new() -> Self {
+            WaitRecord(Published::<*mut Wait<'static>>::new(core::ptr::null_mut()))
+        }
     }
 
     /// The thread itself: does what makes it sleep, and can be asked meanwhile what it waits for.

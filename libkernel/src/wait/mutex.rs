@@ -8,6 +8,7 @@ use core::cell::UnsafeCell;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
+use sync::twin::{self, Twin};
 use sync::{LockClass, Published, TaskContext, kind, might_sleep, order};
 
 const FREE: u32 = 0;
@@ -41,8 +42,10 @@ pub struct MutexGuard<'a, T: ?Sized, C: LockClass<Kind = kind::Sleep>> {
 }
 
 impl<T, C: LockClass> Mutex<T, C> {
-    pub const fn new(value: T) -> Self {
-        Mutex { word: Published::<u32>::new(FREE), queue: WaitQueue::named(C::NAME), class: PhantomData, data: UnsafeCell::new(value) }
+    sync::const_unless_loom! {
+        pub const fn new(value: T) -> Self {
+            Mutex { word: Published::<u32>::new(FREE), queue: WaitQueue::named(C::NAME), class: PhantomData, data: UnsafeCell::new(value) }
+        }
     }
 
     pub fn into_inner(self) -> T {
@@ -61,7 +64,9 @@ impl<T: ?Sized, C> Mutex<T, C> {
         might_sleep();
         order::sleep_acquire::<D>();
         if self.word.compare_exchange(FREE, HELD).is_err() {
-            self.queue.wait_until(cx, |_| (self.word.swap(CONTENDED) == FREE).then_some(()));
+            self.queue.wait_until(cx, |_| {
+                (self.word.swap(if twin::is(Twin::LockForgetsOthers) { HELD } else { CONTENDED }) == FREE).then_some(())
+            });
         }
         self.guard(cx)
     }
@@ -93,6 +98,14 @@ impl<T: ?Sized, C: LockClass<Kind = kind::Sleep>> Mutex<T, C> {
 
 fn release(word: &Published<u32>, queue: &WaitQueue) {
     queue.set_holder(None);
+    if twin::is(Twin::ReleaseLooksFirst) {
+        let contended = word.load() == CONTENDED;
+        word.store(FREE);
+        if !contended {
+            return;
+        }
+        return queue.wake_one_from_drop();
+    }
     if word.swap(FREE) == CONTENDED {
         queue.wake_one_from_drop();
     }

@@ -38,15 +38,19 @@ impl Default for WaitQueue {
 }
 
 impl WaitQueue {
-    /// For waits that reports need not name.
-    pub const fn new() -> Self {
-        Self::named("something")
+    sync::const_unless_loom! {
+        /// For waits that reports need not name.
+        pub const fn new() -> Self {
+            Self::named("something")
+        }
     }
 
-    /// `name` says what is waited for: "a full pipe's reader".
-    pub const fn named(name: &'static str) -> Self {
-        let places = SpinLock::new(Places { tree: RBTree::new(ByArrival::NEW), arrivals: 0 });
-        WaitQueue { name, holder: Published::<*mut ()>::new(core::ptr::null_mut()), places }
+    sync::const_unless_loom! {
+        /// `name` says what is waited for: "a full pipe's reader".
+        pub const fn named(name: &'static str) -> Self {
+            let places = SpinLock::new(Places { tree: RBTree::new(ByArrival::NEW), arrivals: 0 });
+            WaitQueue { name, holder: Published::<*mut ()>::new(core::ptr::null_mut()), places }
+        }
     }
 
     pub const fn name(&self) -> &'static str {

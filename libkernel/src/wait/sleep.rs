@@ -15,6 +15,7 @@ use crate::thread::waiting::{Manner, Wait};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::panic::Location;
+use sync::twin::{self, Twin};
 use sync::{TaskContext, might_sleep};
 
 /// A place in a queue, as its owner knows it.
@@ -43,7 +44,7 @@ impl<'a> Registration<'a> {
 
     /// A choice that was not taken note of is passed on.
     fn leave(&self, cx: &TaskContext) {
-        if self.open != 0 && !self.queue.leave(cx, &self.place) && self.place.exclusive {
+        if self.open != 0 && !self.queue.leave(cx, &self.place) && self.place.exclusive && !twin::is(Twin::ChosenLeavesSilently) {
             self.queue.wake_one(cx);
         }
     }
@@ -128,9 +129,14 @@ fn sleep_through<R, T: TimerTarget + 'static>(
     let timer = limits.deadline.0.map(|at| Timer::at(at, target()));
     let since = clock::now();
     let result = loop {
-        registrations.iter_mut().for_each(|registration| registration.enter(cx));
+        if !twin::is(Twin::RegistersAfterLooking) {
+            registrations.iter_mut().for_each(|registration| registration.enter(cx));
+        }
         if let Some(result) = condition(cx) {
             break Ok(result);
+        }
+        if twin::is(Twin::RegistersAfterLooking) {
+            registrations.iter_mut().for_each(|registration| registration.enter(cx));
         }
         if let Some(error) = ended(waiter, limits.manner) {
             break Err(error);
@@ -165,7 +171,11 @@ fn ended(waiter: &Waiter, manner: Manner) -> Option<KernelError> {
 /// Until someone wakes the thread, for whatever reason.
 fn sleep_once(cx: &mut TaskContext, waiter: &Waiter, registrations: &[Registration<'_>], limits: &Limits, since: u64) {
     let thread = waiter.thread();
-    if thread.park.prepare() && waiter.is_undisturbed(limits.manner == Manner::Interruptible) {
+    let marked_late = twin::is(Twin::BlockedMarkedLate);
+    if marked_late {
+        thread.park.finish();
+    }
+    if thread.park.prepare() && (marked_late || waiter.is_undisturbed(limits.manner == Manner::Interruptible)) {
         let wait = Wait {
             names: &|index| registrations.get(index).map(|registration| registration.queue.name()),
             holder: registrations.first().map(|registration| registration.queue.holder()),

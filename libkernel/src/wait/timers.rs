@@ -8,7 +8,8 @@ use crate::alarm::{self, Slot};
 use crate::clock;
 use alloc::sync::Arc;
 use intrusive_collections::{KeyAdapter, RBTree, RBTreeAtomicLink, intrusive_adapter};
-use sync::{Counter, CpuId, IrqContext, IrqOff, MAXIMUM_CPUS, PerCpu, Published, SpinLock, TaskContext, cpu, might_sleep, order};
+use sync::twin::{self, Twin};
+use sync::{Counter, CpuId, IrqContext, IrqOff, PerCpu, Published, SpinLock, TaskContext, cpu, might_sleep, order};
 
 /// What a timer calls, in its CPU's interrupt handler.
 pub trait TimerTarget: Send + Sync {
@@ -43,7 +44,9 @@ struct Timers(RBTree<ByTime>);
 
 type List = SpinLock<Timers, order::Timers>;
 
-static LISTS: PerCpu<List> = PerCpu::new([const { SpinLock::new(Timers::new()) }; MAXIMUM_CPUS]);
+sync::shared_per_cpu! {
+    static LISTS: PerCpu<List> = SpinLock::new(Timers::new());
+}
 static NUMBERS: Counter = Counter::new(0);
 
 impl Timers {
@@ -70,6 +73,10 @@ impl Timers {
         if node.home.load() != home.index() {
             return false;
         }
+        if twin::is(Twin::CancelForgetsTheList) {
+            node.home.store(NOWHERE);
+            return true;
+        }
         let removed = self.0.find_mut(&(node.at.get(), node.number)).remove();
         node.home.store(NOWHERE);
         removed.is_some()
@@ -79,7 +86,9 @@ impl Timers {
         let mut first = self.0.front_mut();
         let due = if first.get()?.at.get() <= now { first.remove()? } else { return None };
         // Before it is nowhere: who finds it there then finds the call too.
-        due.calls.fetch_add(1);
+        if !twin::is(Twin::CallCountedLate) {
+            due.calls.fetch_add(1);
+        }
         due.home.store(NOWHERE);
         Some(due)
     }
@@ -181,6 +190,9 @@ fn timers_are_due(context: &IrqContext) {
     for _ in 0..MOST_AT_ONCE {
         let due = list.lock(&irq).take_due(now);
         let Some(due) = due else { break };
+        if twin::is(Twin::CallCountedLate) {
+            due.calls.fetch_add(1);
+        }
         due.target.expired(context);
         due.calls.fetch_sub(1);
     }

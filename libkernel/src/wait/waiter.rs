@@ -9,6 +9,7 @@ use crate::sched;
 use crate::thread::Thread;
 use alloc::sync::Arc;
 use intrusive_collections::{KeyAdapter, RBTreeAtomicLink, intrusive_adapter};
+use sync::twin::{self, Twin};
 use sync::{Counter, Flag, IrqContext};
 
 /// Until when to wait, in nanoseconds since boot; `None` is for ever.
@@ -49,6 +50,10 @@ impl Waiter {
 
     /// A queue chooses it, and wakes it so. False when another has already.
     pub(super) fn choose(&self, wake: impl FnOnce(&Arc<Thread>)) -> bool {
+        if twin::is(Twin::WakeBeforeReason) {
+            wake(&self.thread);
+            return self.chosen.claim();
+        }
         let first = self.chosen.claim();
         wake(&self.thread);
         first
@@ -71,8 +76,13 @@ impl Waiter {
 
 impl TimerTarget for Waiter {
     fn expired(&self, _: &IrqContext) {
+        if twin::is(Twin::WakeBeforeReason) {
+            sched::wake(&self.thread);
+        }
         self.expired.set();
-        sched::wake(&self.thread);
+        if !twin::is(Twin::WakeBeforeReason) {
+            sched::wake(&self.thread);
+        }
     }
 }
 

@@ -3,7 +3,11 @@
 //! Invariant: a `CpuId` is below `MAXIMUM_CPUS`, so it may index any per-CPU array.
 
 /// The most CPUs that this kernel brings up. One machine word of set bits.
+#[cfg(not(any(loom, shuttle)))]
 pub const MAXIMUM_CPUS: usize = 64;
+/// What a model checker can bear.
+#[cfg(any(loom, shuttle))]
+pub const MAXIMUM_CPUS: usize = 4;
 
 /// A CPU by its dense number: 0 is the boot CPU. Not the APIC id.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

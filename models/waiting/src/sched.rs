@@ -1,0 +1,29 @@
+//! The scheduler, played: a woken thread runs on at once.
+
+use crate::thread::{Thread, current};
+use std::sync::Arc;
+use sync::TaskContext;
+
+/// As the kernel's: whoever finds it parked queues it.
+pub fn wake(thread: &Arc<Thread>) {
+    if thread.park.wake() {
+        thread.resume();
+    }
+}
+
+/// To whom the CPU goes next is not played here.
+pub fn wake_donating(_: &TaskContext, thread: &Arc<Thread>) {
+    wake(thread);
+}
+
+pub mod switch {
+    use super::*;
+
+    /// As the kernel's switch away from a thread that has announced its sleep.
+    pub(crate) fn sleep(cx: &mut TaskContext) {
+        let thread = current::of(cx);
+        if !thread.park.switched_out(true) {
+            thread.pause();
+        }
+    }
+}

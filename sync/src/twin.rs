@@ -1,0 +1,86 @@
+//! Broken twins: a step of a protocol done wrongly on purpose, which its model must find out.
+//!
+//! Invariant: in the kernel and in host tests `is` is false when it is compiled, and nothing of a twin is left; in a
+//! model checker one run makes one mistake at most.
+
+/// The mistakes, each named for what the broken kernel would do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Twin {
+    /// A waker looks whether the thread still runs, and then leaves it alone.
+    WakeTestsFirst,
+    /// A thread that is taken off its CPU between announcing its sleep and sleeping is not queued.
+    PreemptionParks,
+    /// A waiter looks at its condition first and registers then.
+    RegistersAfterLooking,
+    /// A thread says that it is blocked when it has looked, and forgets who woke it before.
+    BlockedMarkedLate,
+    /// A waiter that leaves after it was chosen keeps the wake for itself.
+    ChosenLeavesSilently,
+    /// A waker wakes the thread first and says why then.
+    WakeBeforeReason,
+    /// A waker leaves the queue alone when it sees it unlocked and without a waiter.
+    EmptyByPlainLoad,
+    /// A lock's holder looks for waiters before it lets go.
+    ReleaseLooksFirst,
+    /// A waiter for a lock takes it as if it were the only one.
+    LockForgetsOthers,
+    /// A timer's call counts only when its target is already free to go.
+    CallCountedLate,
+    /// A cancelled timer stays in its list.
+    CancelForgetsTheList,
+    /// A thread is queued before its context is saved.
+    QueuedBeforeSaved,
+    /// A CPU looks at its queue first and says that it is idle then.
+    IdleLooksThenMarks,
+    /// Nobody knocks at the CPU whose queue has changed.
+    NoKnock,
+}
+
+/// Does this run make that mistake?
+#[cfg(not(any(loom, shuttle)))]
+#[inline(always)]
+pub const fn is(_: Twin) -> bool {
+    false
+}
+
+/// A moment at which a model lets an interrupt come. It comes at any other moment too; here it would hurt.
+#[cfg(not(any(loom, shuttle)))]
+#[inline(always)]
+pub(crate) const fn interruption() {}
+
+#[cfg(any(loom, shuttle))]
+pub(crate) use chosen::interruption;
+#[cfg(any(loom, shuttle))]
+pub use chosen::{interrupt_with, is, make};
+
+/// The explorers play all threads of one model on the OS thread that its test runs on.
+#[cfg(any(loom, shuttle))]
+mod chosen {
+    use super::Twin;
+    use core::cell::Cell;
+
+    std::thread_local! {
+        static MADE: Cell<Option<Twin>> = const { Cell::new(None) };
+        static HANDLER: Cell<Option<fn()>> = const { Cell::new(None) };
+    }
+
+    pub fn is(twin: Twin) -> bool {
+        MADE.get() == Some(twin)
+    }
+
+    /// The runs of this test make that mistake from now on.
+    pub fn make(twin: Option<Twin>) {
+        MADE.set(twin);
+    }
+
+    /// What an interrupt does in the runs of this test.
+    pub fn interrupt_with(handler: Option<fn()>) {
+        HANDLER.set(handler);
+    }
+
+    pub(crate) fn interruption() {
+        if let Some(handler) = HANDLER.get() {
+            handler();
+        }
+    }
+}
