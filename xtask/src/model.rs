@@ -26,13 +26,20 @@ pub fn model() -> Outcome<u8> {
     Ok(report.close())
 }
 
-/// The tests of `sync` under one of the two explorers: each builds the crate with atomics of its own.
+/// Whose tests explore; the crates below `models` take in the kernel's own files.
+const PACKAGES: [&str; 2] = ["sync", "waiting_models"];
+
+/// The models under one of the two explorers: each builds the crates with atomics of its own.
 fn interleavings(explorer: &str, report: &Report) -> Outcome<()> {
     let began = Instant::now();
     let mut cargo = host_tests::cargo();
-    cargo.args(["test", "--release", "--package", "sync", "--no-fail-fast", "--test"]).arg(format!("{explorer}_*"));
+    cargo.args(["test", "--release", "--no-fail-fast", "--test", "*"]);
+    PACKAGES.iter().for_each(|package| {
+        cargo.args(["--package", package]);
+    });
+    cargo.args(["--", "--show-output"]);
     // Apart from the host's tests: other flags would otherwise build everything again each time.
-    cargo.arg("--target-dir").arg(places::target().join(explorer));
+    cargo.env("CARGO_TARGET_DIR", places::target().join(explorer));
     // The checks of rank and context are debug assertions, and twins must trip over them.
     cargo.env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true");
     cargo.env("RUSTFLAGS", format!("--cfg {explorer}")).env_remove("CARGO_ENCODED_RUSTFLAGS");
@@ -48,7 +55,10 @@ fn interleavings(explorer: &str, report: &Report) -> Outcome<()> {
     if !failed.is_empty() {
         println!("{text}");
     }
-    report.suite(&format!("{explorer} sync"), passed, &failed, began.elapsed());
+    for line in text.lines().filter_map(|line| line.strip_prefix("model: ")) {
+        println!("    {line}");
+    }
+    report.suite(explorer, passed, &failed, began.elapsed());
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 //! The files of `libkernel` and above are taken in by their paths and not copied; what lies below them (threads, the scheduler,
 //! clock and alarm) is played here. One thread plays one CPU with one kernel thread, which is off it while it sleeps.
 #![cfg(any(loom, shuttle))]
+#![allow(dead_code, reason = "no model uses all of a file that it takes in")]
 
 extern crate alloc;
 extern crate self as libkernel;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: it runs on, out of `pause`, once for each `resume`; the park word says who may call that.
 
-#[path = "../../../../libkernel/src/thread/waiting.rs"]
+#[path = "../../../libkernel/src/thread/waiting.rs"]
 pub mod waiting;
 
 use crate::explore::{Condvar, Mutex};
@@ -20,7 +20,13 @@ pub struct Thread {
 
 impl Thread {
     pub fn new() -> Arc<Thread> {
-        Arc::new(Thread { park: Park::new(), waits: WaitRecord::new(), interrupted: Flag::new(false), queued: Mutex::new(false), scheduler: Condvar::new() })
+        Arc::new(Thread {
+            park: Park::new(),
+            waits: WaitRecord::new(),
+            interrupted: Flag::new(false),
+            queued: Mutex::new(false),
+            scheduler: Condvar::new(),
+        })
     }
 
     pub fn is_interrupted(&self) -> bool {

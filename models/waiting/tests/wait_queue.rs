@@ -39,7 +39,9 @@ fn who_is_marked_blocked_after_looking_forgets_the_wake() {
     fails(Twin::BlockedMarkedLate, All, one_waits);
 }
 
+/// Shuttle knows no store buffers.
 #[test]
+#[cfg(loom)]
 #[should_panic(expected = "WakeTestsFirst: deadlock")]
 fn a_waker_that_sees_the_thread_running_must_not_leave_it_alone() {
     fails(Twin::WakeTestsFirst, All, one_waits);
@@ -164,7 +166,9 @@ fn a_wake_swallowed_over_a_third_cpus_lock_is_not_lost() {
     holds(Preemptions(1), another_holds_the_lock);
 }
 
+/// One schedule in thousands: too few for shuttle.
 #[test]
+#[cfg(loom)]
 #[should_panic(expected = "WakeBeforeReason: deadlock")]
 fn a_wake_without_its_reason_is_lost_in_an_inner_wait() {
     fails(Twin::WakeBeforeReason, Preemptions(3), another_holds_the_lock);
