@@ -5,7 +5,7 @@
 //! Words before ` -- ` are `name=value` settings, words after it the first program's arguments. `%XX` stands for a byte.
 
 use alloc::vec::Vec;
-use libkernel::watchdog;
+use libkernel::watchdog::Limits;
 
 /// What the command line says.
 pub struct CommandLine {
@@ -22,8 +22,8 @@ pub struct CommandLine {
     pub window: (u16, u16),
     /// A fault of the kernel that is wanted.
     pub debug: Option<Vec<u8>>,
-    /// A wait of so many seconds is told of; 0 for never.
-    pub hung: u64,
+    /// What is told of, after how many seconds; 0 for never.
+    pub limits: Limits,
     /// Words nobody knows.
     pub unknown: Vec<Vec<u8>>,
 }
@@ -38,7 +38,7 @@ impl CommandLine {
             framed: false,
             window: (0, 0),
             debug: None,
-            hung: watchdog::DEFAULT_LIMIT_SECONDS,
+            limits: Limits::default(),
             unknown: Vec::new(),
         };
         let mut words = line.split_ascii_whitespace();
@@ -58,7 +58,8 @@ impl CommandLine {
             Some(("stdio", kind)) => self.piped = kind == "pipe",
             Some(("console", kind)) => self.framed = kind == "framed",
             Some(("window", size)) => self.window = window(size).unwrap_or_default(),
-            Some(("hung", seconds)) => self.hung = seconds.parse().unwrap_or(watchdog::DEFAULT_LIMIT_SECONDS),
+            Some(("hung", seconds)) => self.limits.wait = seconds.parse().unwrap_or(self.limits.wait),
+            Some(("lockup", seconds)) => self.limits.silence = seconds.parse().unwrap_or(self.limits.silence),
             Some(("debug", how)) => self.debug = Some(decode(how)),
             Some((name, value)) if name.starts_with("env.") => {
                 let mut pair = decode(name.trim_start_matches("env."));

@@ -8,7 +8,7 @@ use core::hint::black_box;
 use libkernel::sched::{self, Spawn};
 use libkernel::wait::{Deadline, Mutex, WaitQueue, sleep_until};
 use libkernel::warn;
-use sync::{Flag, TaskContext, order};
+use sync::{CpuId, CpuSet, Flag, IrqOff, SpinLock, TaskContext, order};
 
 /// One word for each way to break.
 pub fn provoke(cx: &mut TaskContext, how: &[u8]) {
@@ -20,7 +20,15 @@ pub fn provoke(cx: &mut TaskContext, how: &[u8]) {
         b"calls" => osl::syscall::dispatch::TRACE.set(),
         b"deadlock" => deadlock(cx),
         b"lost-wake" => lost_wake(cx),
-        _ => warn!("debug: only panic, overflow, calls, deadlock and lost-wake are known"),
+        b"deaf" => stand_still(cx, "deaf", || {
+            let _interrupts_off = IrqOff::new();
+            spin_for_ever();
+        }),
+        b"stubborn" => stand_still(cx, "stubborn", || {
+            let _held = HELD.lock_without_context();
+            spin_for_ever();
+        }),
+        _ => warn!("debug: only panic, overflow, calls, deadlock, lost-wake, deaf and stubborn are known"),
     }
 }
 
@@ -64,4 +72,22 @@ fn lost_wake(cx: &mut TaskContext) {
         let _time_is_up = sleep_until(cx, Deadline::after(200_000_000), false);
         DONE.set();
     });
+}
+
+static HELD: SpinLock<(), order::TimerTable> = SpinLock::new(());
+
+/// A thread that keeps the second CPU to itself.
+fn stand_still(cx: &mut TaskContext, name: &str, how: fn()) {
+    let affinity = CpuSet::single(CpuId::new(1));
+    let spawn = Spawn { affinity, ..Spawn::kernel(name, Box::new(move |_: &mut TaskContext| how())) };
+    if let Err(error) = sched::spawn(cx, spawn) {
+        warn!("debug: no thread {name}: {error:?}");
+    }
+}
+
+#[inline(never)]
+fn spin_for_ever() {
+    while black_box(true) {
+        sync::cpu::relax();
+    }
 }

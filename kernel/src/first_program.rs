@@ -3,7 +3,7 @@
 //! Invariant: however the machine's work ends, save by a panic, a status is the last line of the log.
 
 use crate::command_line::CommandLine;
-use crate::debug;
+use crate::{debug, places};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use devices::console::{SerialConsole, Settings};
@@ -45,8 +45,9 @@ fn run(cx: &mut TaskContext, archive: Option<Archive>, line: CommandLine) {
         warn!("command line: {} means nothing here", alloc::string::String::from_utf8_lossy(word));
     }
     watchdog::personality::set(osl::watch::describe);
-    if let Err(error) = watchdog::start(cx, line.hung) {
-        warn!("nobody watches for threads that hang: {error:?}");
+    watchdog::set_show_cpus(places::show_all);
+    if let Err(error) = watchdog::start(cx, line.limits) {
+        warn!("nobody watches for what hangs: {error:?}");
     }
     if let Some(how) = &line.debug {
         debug::provoke(cx, how);

@@ -11,6 +11,7 @@ mod command_line;
 mod debug;
 mod first_program;
 mod panic;
+mod places;
 mod stacks;
 mod symbols;
 mod upcalls;

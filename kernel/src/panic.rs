@@ -3,30 +3,17 @@
 //! Invariant: the first CPU that comes here reports; every other one, whether it came by its own fault or was stopped, only notes where
 //! it was. Nothing here takes a lock, allocates or waits without a bound.
 
-use crate::{symbols, upcalls};
+use crate::{places, upcalls};
 use core::fmt::{self, Write};
 #[cfg(target_os = "none")]
 use core::panic::PanicInfo;
 use machine::serial::{self, Port};
 use machine::trap::frame::TrapFrame;
-use machine::{apic, backtrace, clock, cpu, power};
-use sync::{CpuId, Flag, MAXIMUM_CPUS, PerCpu, Published};
+use machine::{apic, backtrace, cpu, power};
+use sync::Flag;
 
 /// Set by the first CPU that comes here.
 static REPORTING: Flag = Flag::new(false);
-
-const DEPTH: usize = 24;
-/// How long the reporter waits for the others to note where they are.
-const PATIENCE_NS: u64 = 100_000_000;
-
-/// Where a stopped CPU was. Written by that CPU, read by the reporter once `noted` is set.
-struct Place {
-    addresses: [Published<u64>; DEPTH],
-    noted: Flag,
-}
-
-static PLACES: PerCpu<Place> =
-    PerCpu::new([const { Place { addresses: [const { Published::<u64>::new(0) }; DEPTH], noted: Flag::new(false) } }; MAXIMUM_CPUS]);
 
 /// Writes straight to the log's line, whoever may hold its lock.
 struct Line(Port);
@@ -96,12 +83,12 @@ pub fn stand_still() -> ! {
     cpu::halt_for_ever()
 }
 
-/// This CPU was stopped by a report on another one; without a report an NMI means nothing to us.
+/// This CPU was stopped by a panic on another one, if there is one.
 pub fn stopped_by_another(frame: &TrapFrame) {
     if !REPORTING.is_set() {
         return;
     }
-    note(backtrace::from(frame));
+    places::note(backtrace::from(frame));
     cpu::halt_for_ever()
 }
 
@@ -109,18 +96,11 @@ pub fn stopped_by_another(frame: &TrapFrame) {
 fn begin() {
     sync::cpu::disable_interrupts();
     if !REPORTING.claim() {
-        note(backtrace::here());
+        places::note(backtrace::here());
         cpu::halt_for_ever();
     }
+    places::begin_round();
     apic::ipi::nmi_all_others();
-}
-
-fn note(trace: impl Iterator<Item = u64>) {
-    let place = PLACES.of(sync::cpu::current());
-    for (slot, address) in place.addresses.iter().zip(trace) {
-        slot.store(address);
-    }
-    place.noted.set();
 }
 
 fn registers(frame: &TrapFrame) {
@@ -135,35 +115,8 @@ fn finish(trace: impl Iterator<Item = u64>) -> ! {
     let me = sync::cpu::current();
     say!("  cpu {}, thread {}", me.index(), upcalls::thread_name());
     say!("  held: spin {}; sleeping {}", sync::order::Names(sync::cpu::spin_held()), sync::order::Names(sync::cpu::sleep_held()));
-    trace.take(DEPTH).for_each(line);
-    let until = clock::tsc::now().saturating_add(clock::tsc::from_nanoseconds(PATIENCE_NS));
-    for cpu in sync::cpu::online().iter().filter(|&cpu| cpu != me) {
-        other(cpu, until);
-    }
+    trace.take(places::DEPTH).for_each(|address| places::line(address, &tell));
+    places::print_others(&tell);
     say!("braid: halted");
     power::off()
-}
-
-fn other(cpu: CpuId, until: u64) {
-    let place = PLACES.of(cpu);
-    while !place.noted.is_set() && clock::tsc::now() < until {
-        sync::cpu::relax();
-    }
-    if !place.noted.is_set() {
-        say!("  cpu {} did not answer", cpu.index());
-        return;
-    }
-    say!("  cpu {} was at", cpu.index());
-    place.addresses.iter().map(|slot| slot.load()).take_while(|&address| address != 0).for_each(line);
-}
-
-fn line(address: u64) {
-    match symbols::find(address) {
-        Some((name, offset)) => {
-            say!("    {address:016x} {name}+{offset:#x}");
-        }
-        None => {
-            say!("    {address:016x}");
-        }
-    }
 }

@@ -3,7 +3,7 @@
 //! Invariant: a program's fault ends in `osl`, a fault while copying user memory ends in the copy, any other fault of the kernel's own
 //! ends in a report.
 
-use crate::panic;
+use crate::{panic, places};
 use libkernel::entry;
 use libkernel::thread::current;
 use machine::trap::Vector;
@@ -47,6 +47,7 @@ fn interrupt(frame: &mut TrapFrame, vector: Vector) {
 
 fn nmi(frame: &mut TrapFrame) {
     panic::stopped_by_another(frame);
+    places::answer(frame);
 }
 
 fn double_fault(frame: &mut TrapFrame, address: u64) -> ! {
@@ -77,6 +78,6 @@ fn name(vector: u64) -> &'static str {
 }
 
 /// The thread that runs here, for reports.
-pub fn thread_name() -> impl core::fmt::Display {
+pub fn thread_name() -> impl core::fmt::Display + core::ops::Deref<Target = str> {
     current::name()
 }

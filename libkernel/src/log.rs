@@ -117,17 +117,43 @@ impl Write for Line {
 
 /// What the macros call: one line, with its time since boot.
 pub fn line(level: Level, text: fmt::Arguments<'_>) {
-    let now = crate::clock::now();
-    let mut line = Line(ArrayVec::new());
-    // `Line` takes everything, and a failing `Display` only shortens the line.
-    let _ = write!(line, "[{:5}.{:06}] {}{}", now / 1_000_000_000, now / 1_000 % 1_000_000, level.mark(), text);
-    line.0.push(b'\n');
+    let line = composed(level, text);
     RING.lock_without_context().push(&line.0);
     if let Some(sink) = SINK.get() {
         let turn = TURN.lock_without_context();
         sink(&line.0);
         drop(turn);
     }
+}
+
+fn composed(level: Level, text: fmt::Arguments<'_>) -> Line {
+    let now = crate::clock::now();
+    let mut line = Line(ArrayVec::new());
+    // `Line` takes everything, and a failing `Display` only shortens the line.
+    let _ = write!(line, "[{:5}.{:06}] {}{}", now / 1_000_000_000, now / 1_000 % 1_000_000, level.mark(), text);
+    line.0.push(b'\n');
+    line
+}
+
+/// As `line`, for reports on CPUs that may hold the log's own locks: waits a little for each, and goes on without it.
+pub fn insist(level: Level, text: fmt::Arguments<'_>) {
+    let line = composed(level, text);
+    if let Some(mut ring) = patiently(|| RING.try_lock()) {
+        ring.push(&line.0);
+    }
+    if let Some(sink) = SINK.get() {
+        let turn = patiently(|| TURN.try_lock());
+        sink(&line.0);
+        drop(turn);
+    }
+}
+
+fn patiently<T>(attempt: impl Fn() -> Option<T>) -> Option<T> {
+    const TURNS: usize = 100_000;
+    (0..TURNS).find_map(|_| {
+        sync::cpu::relax();
+        attempt()
+    })
 }
 
 #[cfg(test)]

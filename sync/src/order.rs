@@ -17,7 +17,7 @@ lock_order! {
     FilePages: Task, RecordLocks: Task, TerminalState: Task,
     // Interrupts off.
     Signals: Irq, DeviceQueue: Irq, ConsoleInput: Irq, Timers: Irq, WaitQueue: Irq, ThreadState: Irq, ThreadList: Irq,
-    RunQueue: Irq, RunQueuePair: Irq, Vectors: Irq, CrossCall: Irq, IoApic: Irq, KernelMap: Irq, FrameZone: Irq,
+    Pulses: Irq, RunQueue: Irq, RunQueuePair: Irq, Vectors: Irq, CrossCall: Irq, IoApic: Irq, KernelMap: Irq, FrameZone: Irq,
     Heap: Irq, Log: Irq,
 }
 

@@ -24,7 +24,7 @@ pub fn set_affinity(_: &mut TaskContext, thread: &Arc<Thread>, cpus: CpuSet) -> 
         _ if cpus.contains(home) => (None, Reaction::Nothing),
         Seat::Queued => (queue.dequeue(thread), Reaction::Nothing),
         Seat::Running => (None, Reaction::Reschedule),
-        Seat::Nowhere => (None, Reaction::Nothing),
+        Seat::Nowhere | Seat::Buried => (None, Reaction::Nothing),
     });
     if let Some(moved) = moved {
         place::queue(moved);
@@ -43,7 +43,7 @@ pub fn set_scheduling(_: &mut TaskContext, thread: &Arc<Thread>, scheduling: Sch
             None => Reaction::Nothing,
         },
         Seat::Running if queue.is_current(thread) => queue.reconsider_current(clock::now()),
-        Seat::Running | Seat::Nowhere => Reaction::Nothing,
+        Seat::Running | Seat::Nowhere | Seat::Buried => Reaction::Nothing,
     });
     react(home, reaction, &mut irq);
 }

@@ -27,6 +27,10 @@ impl Donation {
         self.0.is_some() as usize
     }
 
+    pub(crate) fn get(&self) -> Option<&Thread> {
+        self.0.as_deref()
+    }
+
     /// There is none before.
     pub(crate) fn offer(&mut self, thread: Arc<Thread>) {
         debug_assert!(self.0.is_none(), "a donation was forgotten, and a thread with it");

@@ -70,6 +70,10 @@ impl Fair {
         self.waiting
     }
 
+    pub(crate) fn all_waiting(&self) -> impl Iterator<Item = &Thread> {
+        self.ready.iter().chain(self.early.iter())
+    }
+
     /// The queue's virtual time.
     fn average(&self) -> i64 {
         let weight = self.weight.cast_signed();

@@ -4,6 +4,7 @@
 //! CPU that is about to queue it; and it is queued only after its context is saved.
 
 pub mod affinity;
+pub(crate) mod audit;
 mod balance;
 mod donate;
 mod fair;
@@ -11,6 +12,7 @@ pub mod idle;
 pub mod load;
 pub(crate) mod place;
 pub mod preempt;
+pub(crate) mod pulse;
 mod queues;
 mod real_time;
 pub(crate) mod run_queue;

@@ -4,6 +4,7 @@
 //! own flag until the last guard goes.
 
 use super::balance;
+use super::pulse;
 use super::queues::{CPUS, time_slice};
 use super::run_queue::Departure;
 use super::switch::schedule;
@@ -39,6 +40,7 @@ pub fn timer_interrupt(context: &IrqContext) {
 
 /// Another CPU knocked: something was queued here, or a thread here is wanted elsewhere.
 pub fn knocked(_: &IrqContext) {
+    pulse::answer();
     let mut irq = IrqOff::new();
     CPUS.mine(&irq).answer_knock();
     look_again(&mut irq);

@@ -2,6 +2,7 @@
 //!
 //! Invariant: two queues are never locked by one CPU at once; a thread goes from one to another through its hands.
 
+use super::pulse::Answers;
 use super::run_queue::{Reaction, RunQueue};
 use crate::alarm::{self, Slot};
 use crate::clock;
@@ -20,6 +21,7 @@ pub(super) struct Cpu {
     pub(super) switches: Counter,
     pub(super) steals: Counter,
     knocks: Counter,
+    pub(super) answers: Answers,
 }
 
 pub(super) static CPUS: PerCpu<Cpu> = PerCpu::new(
@@ -32,6 +34,7 @@ pub(super) static CPUS: PerCpu<Cpu> = PerCpu::new(
             switches: Counter::new(0),
             steals: Counter::new(0),
             knocks: Counter::new(0),
+            answers: Answers::new(),
         }
     }; MAXIMUM_CPUS],
 );
@@ -62,6 +65,11 @@ impl Cpu {
 
     pub(super) fn load(&self) -> u64 {
         self.load.get()
+    }
+
+    /// A knock was sent and its handler has not begun.
+    pub(super) fn is_knocked(&self) -> bool {
+        self.knocked.is_set()
     }
 
     /// The knock is being answered: whatever was queued before is seen after.

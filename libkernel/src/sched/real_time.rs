@@ -32,6 +32,10 @@ impl RealTime {
         self.waiting
     }
 
+    pub(crate) fn all_waiting(&self) -> impl Iterator<Item = &Thread> {
+        self.lists.iter().flat_map(LinkedList::iter)
+    }
+
     /// The highest priority that someone waits with.
     pub(crate) const fn highest(&self) -> Option<u8> {
         if self.occupied == 0 { None } else { Some(127 - self.occupied.leading_zeros() as u8) }

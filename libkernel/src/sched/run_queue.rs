@@ -93,6 +93,11 @@ impl RunQueue {
         self.real_time.waiting() + self.fair.waiting() + self.donation.waiting()
     }
 
+    /// Those in the queue, found one by one.
+    pub(crate) fn all_waiting(&self) -> impl Iterator<Item = &Thread> {
+        self.real_time.all_waiting().chain(self.fair.all_waiting()).chain(self.donation.get())
+    }
+
     pub(crate) const fn is_idle(&self) -> bool {
         self.current.is_none()
     }

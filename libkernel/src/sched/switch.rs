@@ -174,7 +174,7 @@ fn put_back(thread: Arc<Thread>, first: bool, irq: &mut IrqOff) {
 /// A dead thread has left its stack: the stack goes back, and the thread no longer holds itself.
 #[allow(unsafe_code)]
 fn bury(thread: Arc<Thread>) {
-    thread.set_seat(Seat::Nowhere);
+    thread.set_seat(Seat::Buried);
     // SAFETY: the thread has left this CPU for ever, and no other will have it.
     let itself = unsafe {
         thread.private.with(|private| {

@@ -38,6 +38,8 @@ pub(crate) enum Seat {
     Queued = 1,
     /// On its home CPU, or just being switched away from there.
     Running = 2,
+    /// Dead; nobody runs it again.
+    Buried = 3,
 }
 
 /// See `Owned`: the running CPU's alone.
@@ -194,6 +196,7 @@ impl Thread {
         match self.seat.load() {
             1 => Seat::Queued,
             2 => Seat::Running,
+            3 => Seat::Buried,
             _ => Seat::Nowhere,
         }
     }
@@ -208,7 +211,7 @@ impl Thread {
 
     /// Running, or waiting for a CPU.
     pub fn is_runnable(&self) -> bool {
-        self.seat() != Seat::Nowhere
+        matches!(self.seat(), Seat::Queued | Seat::Running)
     }
 
     pub(crate) fn running_on(&self) -> Option<CpuId> {

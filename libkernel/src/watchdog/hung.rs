@@ -6,13 +6,7 @@
 use super::chain;
 use super::waits::{self, Waiting};
 use crate::clock;
-use crate::error::KernelError;
-use crate::sched::{self, Spawn};
-use crate::thread::scheduling::HIGHEST_PRIORITY;
-use crate::thread::{Policy, Scheduling};
-use crate::wait::{self, Deadline};
 use crate::warn;
-use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -20,31 +14,28 @@ use sync::{Counter, TaskContext};
 
 /// How long a wait may last, unless the command line says otherwise.
 pub const DEFAULT_LIMIT_SECONDS: u64 = 10;
-/// Looks in each such time.
-const LOOKS: u64 = 4;
 const NANOSECONDS: u64 = 1_000_000_000;
 
 /// In nanoseconds; zero for no limit.
 static LIMIT: Counter = Counter::new(DEFAULT_LIMIT_SECONDS * NANOSECONDS);
 
-/// Looks after the waits from now on; never with a limit of zero.
-pub fn start(cx: &mut TaskContext, limit_seconds: u64) -> Result<(), KernelError> {
-    LIMIT.set(limit_seconds.saturating_mul(NANOSECONDS));
-    if limit_seconds == 0 {
-        return Ok(());
-    }
-    let scheduling = Scheduling::new(Policy::Fifo, 0, HIGHEST_PRIORITY)?;
-    let entry = Box::new(look_for_ever);
-    sched::spawn(cx, Spawn { scheduling, ..Spawn::kernel("watchdog", entry) }).map(drop)
+/// How long a wait may last from now on; zero for no limit.
+pub(super) fn set_limit(seconds: u64) {
+    LIMIT.set(seconds.saturating_mul(NANOSECONDS));
 }
 
-fn look_for_ever(cx: &mut TaskContext) {
-    let mut told = BTreeSet::new();
-    loop {
-        if wait::sleep_until(cx, Deadline::after(LIMIT.get() / LOOKS), false).is_err() {
-            return;
+/// Waits that were told of, by thread and beginning.
+pub(super) struct Told(BTreeSet<(u64, u64)>);
+
+impl Told {
+    pub(super) const fn new() -> Self {
+        Told(BTreeSet::new())
+    }
+
+    pub(super) fn look(&mut self, cx: &TaskContext) {
+        if LIMIT.get() != 0 {
+            self.0 = look(cx, &self.0);
         }
-        told = look(cx, &told);
     }
 }
 
