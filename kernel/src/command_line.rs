@@ -28,6 +28,11 @@ pub struct CommandLine {
     pub unknown: Vec<Vec<u8>>,
 }
 
+/// The seed of a kernel that is to be shaken: needed before there is memory for a whole `CommandLine`.
+pub fn seed(line: &str) -> Option<u64> {
+    line.split_ascii_whitespace().take_while(|word| *word != "--").find_map(|word| word.strip_prefix("chaos=")?.parse().ok())
+}
+
 impl CommandLine {
     pub fn parse(line: &str) -> Self {
         let mut parsed = CommandLine {
@@ -57,6 +62,7 @@ impl CommandLine {
             Some(("init", path)) => self.program = Some(decode(path)),
             Some(("stdio", kind)) => self.piped = kind == "pipe",
             Some(("console", kind)) => self.framed = kind == "framed",
+            Some(("chaos", _)) => {}
             Some(("window", size)) => self.window = window(size).unwrap_or_default(),
             Some(("hung", seconds)) => self.limits.wait = seconds.parse().unwrap_or(self.limits.wait),
             Some(("lockup", seconds)) => self.limits.silence = seconds.parse().unwrap_or(self.limits.silence),

@@ -95,6 +95,7 @@ pub fn stopped_by_another(frame: &TrapFrame) {
 /// Only one CPU gets past this.
 fn begin() {
     sync::cpu::disable_interrupts();
+    sync::chaos::stop();
     if !REPORTING.claim() {
         places::note(backtrace::here());
         cpu::halt_for_ever();
@@ -115,6 +116,9 @@ fn finish(trace: impl Iterator<Item = u64>) -> ! {
     let me = sync::cpu::current();
     say!("  cpu {}, thread {}", me.index(), upcalls::thread_name());
     say!("  held: spin {}; sleeping {}", sync::order::Names(sync::cpu::spin_held()), sync::order::Names(sync::cpu::sleep_held()));
+    if let Some(seed) = sync::chaos::seed() {
+        say!("  chaos={seed}");
+    }
     trace.take(places::DEPTH).for_each(|address| places::line(address, &tell));
     places::print_others(&tell);
     say!("braid: halted");

@@ -15,9 +15,11 @@ pub enum Slot {
     Slice = 0,
     /// The earliest timer of this CPU is due.
     Timers = 1,
+    /// Time for trouble, in kernels that are built to be shaken.
+    Disturbance = 2,
 }
 
-const SLOTS: usize = 2;
+const SLOTS: usize = 3;
 const NEVER: u64 = u64::MAX;
 
 #[derive(Clone, Copy)]
@@ -100,9 +102,9 @@ mod tests {
     fn the_timer_is_armed_for_the_earliest_slot() {
         let mut due = Due::NOTHING;
         assert_eq!(due.earliest(), NEVER);
-        due.slots = [30, 20];
+        due.slots = [30, 20, NEVER];
         assert_eq!(due.earliest(), 20);
-        assert_eq!(due.take_due(20), [false, true]);
+        assert_eq!(due.take_due(20), [false, true, false]);
         assert_eq!(due.earliest(), 30);
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! Invariant: none of these can be made where it would lie, leave its CPU, or be copied.
 
+use crate::chaos;
 use crate::cpu;
 use crate::order::{Names, kind};
 use core::marker::PhantomData;
@@ -85,8 +86,17 @@ impl Drop for IrqOff {
     #[inline]
     fn drop(&mut self) {
         if cpu::pop_interrupts_off() {
+            tempt();
             cpu::preemption_point();
         }
+    }
+}
+
+/// Where threads may change, they do so now and then for no reason. (Elsewhere the wish would only stand until here.)
+#[inline]
+fn tempt() {
+    if chaos::one_in(16) && cpu::preemption_allowed() {
+        cpu::set_need_reschedule();
     }
 }
 
@@ -120,6 +130,7 @@ impl Drop for PreemptOff {
     #[inline]
     fn drop(&mut self) {
         if cpu::decrement_preempt() {
+            tempt();
             cpu::preemption_point();
         }
     }

@@ -11,6 +11,7 @@ extern crate std;
 #[macro_use]
 mod atomic;
 mod bitmap;
+pub mod chaos;
 pub mod compile_fail_examples;
 mod context;
 pub mod cpu;

@@ -13,6 +13,7 @@
 //! ```
 
 use crate::atomic::{AtomicU8, Ordering};
+use crate::chaos;
 use crate::twin::{self, Twin};
 
 /// Running or queued, no wake pending.
@@ -59,14 +60,14 @@ impl Park {
     /// False: a wake is pending; `finish`, look again, do not sleep.
     #[must_use]
     pub fn prepare(&self) -> bool {
-        let announced = self.0.compare_exchange(RUN, PARKING, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        let announced = between(|| self.0.compare_exchange(RUN, PARKING, Ordering::AcqRel, Ordering::Acquire).is_ok());
         twin::interruption();
         announced
     }
 
     /// The thread itself, when it does not sleep after all, or runs again.
     pub fn finish(&self) {
-        self.0.swap(RUN, Ordering::AcqRel);
+        between(|| self.0.swap(RUN, Ordering::AcqRel));
     }
 
     /// The CPU that has left this thread: on the next stack, interrupts off, context saved.
@@ -74,7 +75,7 @@ impl Park {
     #[must_use]
     pub fn switched_out(&self, voluntary: bool) -> bool {
         !(voluntary || twin::is(Twin::PreemptionParks))
-            || self.0.compare_exchange(PARKING, PARKED, Ordering::AcqRel, Ordering::Acquire).is_err()
+            || between(|| self.0.compare_exchange(PARKING, PARKED, Ordering::AcqRel, Ordering::Acquire).is_err())
     }
 
     /// Anyone, after making the condition true. True: the caller must queue the thread.
@@ -84,7 +85,7 @@ impl Park {
         if twin::is(Twin::WakeTestsFirst) && self.0.load(Ordering::Acquire) == RUN {
             return false;
         }
-        self.0.swap(TOKEN, Ordering::AcqRel) == PARKED
+        between(|| self.0.swap(TOKEN, Ordering::AcqRel) == PARKED)
     }
 
     pub fn peek(&self) -> ParkState {
@@ -95,6 +96,15 @@ impl Park {
             _ => ParkState::Woken,
         }
     }
+}
+
+/// A change of the word, and whatever may come just before and just after it.
+#[inline]
+fn between<R>(change: impl FnOnce() -> R) -> R {
+    chaos::point();
+    let result = change();
+    chaos::point();
+    result
 }
 
 #[cfg(test)]

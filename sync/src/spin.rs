@@ -4,6 +4,7 @@
 //! Test, then set, with `pause`: no queue of waiters, since a virtual CPU in the queue may be asleep.
 
 use crate::atomic::{AtomicBool, Ordering};
+use crate::chaos;
 use crate::context::{Allows, IrqOff, PreemptOff};
 use crate::cpu;
 use crate::order::{self, LockClass, PairClass, kind};
@@ -138,6 +139,7 @@ impl<T: ?Sized, C: LockClass<Kind: SpinKind>> SpinLock<T, C> {
     #[inline]
     #[track_caller]
     fn acquire(&self) -> SpinGuard<'_, T, C> {
+        chaos::point();
         let shield = C::Kind::shield();
         refuse_in_handler::<C>();
         let held = cpu::spin_held();
@@ -284,8 +286,10 @@ impl<T: ?Sized, C: LockClass<Kind: SpinKind>> DerefMut for SpinGuard<'_, T, C> {
 impl<T: ?Sized, C: LockClass<Kind: SpinKind>> Drop for SpinGuard<'_, T, C> {
     #[inline]
     fn drop(&mut self) {
+        chaos::stretch();
         cpu::remove_spin_held(self.rank);
         self.lock.locked.store(false, Ordering::Release);
+        chaos::point();
         // SAFETY: dropped here only, and after the release.
         unsafe { ManuallyDrop::drop(&mut self.shield) };
     }

@@ -12,6 +12,8 @@ pub enum Profile {
     Release,
     /// What tests run: debug assertions and the lock checker on, see `.cargo/config.toml`.
     Checked,
+    /// What soaks run: the same, and seeded disturbances.
+    Chaos,
 }
 
 impl Profile {
@@ -19,6 +21,15 @@ impl Profile {
         match self {
             Profile::Release => "release",
             Profile::Checked => "kernel-checked",
+            Profile::Chaos => "kernel-chaos",
+        }
+    }
+
+    fn features(self) -> Option<&'static str> {
+        match self {
+            Profile::Release => None,
+            Profile::Checked => Some("sync/lockdep"),
+            Profile::Chaos => Some("sync/lockdep,sync/chaos"),
         }
     }
 }
@@ -38,8 +49,8 @@ pub fn kernel(profile: Profile, messages: Messages) -> Outcome<PathBuf> {
     cargo.current_dir(places::workspace());
     cargo.args(["build", "--package", "kernel", "--profile", profile.name()]);
     cargo.args(toolchain.target_arguments());
-    if profile == Profile::Checked {
-        cargo.args(["--features", "sync/lockdep"]);
+    if let Some(features) = profile.features() {
+        cargo.args(["--features", features]);
     }
     cargo.arg("--target-dir").arg(&target);
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags(&toolchain.linker));

@@ -57,6 +57,8 @@ impl Boot<'_> {
             memory: self.memory.to_owned(),
             command_line: first.command_line(),
             debugger: None,
+            monitor: None,
+            is_deterministic: false,
         };
         let ((output_sink, output), (error_sink, errors)) = (kept(MOST_OUTPUT), kept(MOST_OUTPUT));
         let mut running = VirtualMachine::start(&machine, output_sink, error_sink, nowhere())?;

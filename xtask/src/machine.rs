@@ -29,6 +29,10 @@ pub struct Machine {
     pub command_line: String,
     /// Where gdb connects; the CPUs wait for it.
     pub debugger: Option<String>,
+    /// A socket where QEMU takes commands.
+    pub monitor: Option<PathBuf>,
+    /// Time is the number of instructions executed, and one CPU runs at a time: two runs are the same to the last instruction.
+    pub is_deterministic: bool,
 }
 
 impl Machine {
@@ -36,6 +40,13 @@ impl Machine {
     pub fn command(&self) -> Outcome<Command> {
         let mut qemu = Command::new(qemu()?);
         match kvm_works() {
+            // One nanosecond for each of 8 instructions; nothing waits for the host's clock. `-seed` is for RDRAND.
+            _ if self.is_deterministic => qemu.args(["-accel", "tcg,thread=single", "-cpu", "max", "-icount", "shift=3,sleep=off"]).args([
+                "-rtc",
+                "base=2026-01-01,clock=vm",
+                "-seed",
+                "1",
+            ]),
             true => qemu.args(["-accel", "kvm", "-cpu", "host"]),
             false => qemu.args(["-accel", "tcg,thread=multi", "-cpu", "max"]),
         };
@@ -54,6 +65,10 @@ impl Machine {
             qemu.arg("-chardev").arg(port).arg("-serial").arg(format!("chardev:{name}"));
         }
         qemu.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"]);
+        if let Some(monitor) = &self.monitor {
+            qemu.arg("-chardev").arg(format!("socket,id=monitor,server=on,wait=off,path={}", monitor.display()));
+            qemu.args(["-mon", "chardev=monitor"]);
+        }
         if let Some(debugger) = &self.debugger {
             qemu.args(["-S", "-gdb", debugger]);
         }

@@ -27,6 +27,7 @@ mod programs;
 mod report;
 mod root;
 mod run;
+mod soak;
 mod source;
 mod symbols;
 mod terminal;
@@ -45,6 +46,9 @@ cargo xtask VERB
                       Default: 4 CPUs, 512M, a busybox root, an interactive shell.
   test [FILTER] [--cpus LIST] [--jobs N] [--list]
                       host tests, then the tests in the virtual machine at 1, 2, 4 and 8 CPUs
+  soak [FILTER] [--seeds N] [--first-seed S] [--cpus LIST] [--seconds N] [--minutes M] [--jobs N] [--deterministic]
+                      the soak programs on a kernel that disturbs itself at random, each seed for so many seconds;
+                      what fails leaves a folder in target/soak and can be run again by its seed
   floors [--bless]    check the house rules (walls, floors, unsafe budget); --bless writes the budget
   model               the loom and Promela models of what CPUs do to each other
   bench boot          time from kernel entry to all CPUs online and to the first user instruction
@@ -63,6 +67,7 @@ fn main() -> ExitCode {
     let outcome = match verb.to_str() {
         Some("run") => run::run(words),
         Some("test") => test::test(words),
+        Some("soak") => soak::soak(words),
         Some("floors") => floors::floors(words),
         Some("model") => model::model(),
         Some("bench") => bench::bench(words),

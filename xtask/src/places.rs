@@ -26,6 +26,11 @@ pub fn programs_target() -> PathBuf {
     target().join("linux-programs")
 }
 
+/// What is left of the runs of `soak` that failed.
+pub fn failed_soaks() -> PathBuf {
+    target().join("soak")
+}
+
 /// What one run of a virtual machine reads and leaves behind.
 pub fn machine_files() -> PathBuf {
     target().join("vm")

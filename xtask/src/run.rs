@@ -67,6 +67,8 @@ pub fn machine(arguments: &Arguments, is_on_terminal: bool) -> Outcome<Machine> 
         memory,
         command_line: first_program.command_line(),
         debugger: None,
+        monitor: None,
+        is_deterministic: false,
     })
 }
 

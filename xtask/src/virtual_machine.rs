@@ -79,6 +79,11 @@ impl VirtualMachine {
         self.child.id()
     }
 
+    /// QEMU is gone, or the kernel has said its last word.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None)) || self.ending() != Ending::Vanished
+    }
+
     /// Waits for the end; beyond the deadline, or long after the kernel's last word, the machine is stopped.
     pub fn finish(mut self, deadline: Option<Instant>) -> Remains {
         let mut last_word: Option<Instant> = None;

@@ -5,7 +5,7 @@
 
 use machine::addr::PhysAddr;
 use machine::paging::flush;
-use sync::{Counter, CpuMask, CpuSet, IrqOff};
+use sync::{Counter, CpuMask, CpuSet, IrqOff, chaos};
 
 pub struct Translation {
     root: PhysAddr,
@@ -24,6 +24,7 @@ impl Translation {
 
     /// The CPUs that may remember something of it; ordered after everything written before.
     pub fn cpus(&self) -> CpuSet {
+        chaos::point();
         self.cpus.load()
     }
 
@@ -41,11 +42,13 @@ impl Translation {
     pub fn enter(&self, _: &IrqOff) {
         // A full barrier: either a changer sees this CPU in the set, or this CPU's walks see the change.
         self.cpus.insert(sync::cpu::current());
+        chaos::point();
         flush::load_root(self.root);
     }
 
     /// This CPU has another root loaded now.
     pub fn leave(&self, _: &IrqOff) {
+        chaos::point();
         self.cpus.remove(sync::cpu::current());
     }
 }

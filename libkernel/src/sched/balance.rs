@@ -5,7 +5,7 @@
 use super::place;
 use super::queues::{CPUS, IDLE};
 use crate::clock;
-use sync::{CpuId, CpuLocal, IrqOff, MAXIMUM_CPUS, cpu};
+use sync::{CpuId, CpuLocal, IrqOff, MAXIMUM_CPUS, chaos, cpu};
 
 /// How often a busy CPU looks for one with a shorter queue.
 const EVERY_NS: u64 = 20_000_000;
@@ -16,13 +16,29 @@ static LAST: CpuLocal<u64> = CpuLocal::new([0; MAXIMUM_CPUS]);
 pub(super) fn steal(here: CpuId, irq: IrqOff) -> bool {
     let others = cpu::online().without(here);
     let from = others.iter().filter(|&other| CPUS.of(other).load() > 1).max_by_key(|&other| CPUS.of(other).load());
-    let Some(from) = from else { return false };
+    let Some(from) = chaos::member(others).or(from) else { return false };
     let Some(Some(thread)) = CPUS.of(from).try_with(|queue| queue.steal(here)) else { return false };
     CPUS.of(here).steals.increment();
     thread.set_home(here);
     drop(irq);
     place::queue(thread);
     true
+}
+
+/// In a kernel that is built to be shaken: takes a thread from a random CPU, now and then, though this one has its own.
+pub(super) fn steal_for_nothing() {
+    if !chaos::one_in(8) {
+        return;
+    }
+    let irq = IrqOff::new();
+    let here = cpu::current();
+    if let Some(from) = chaos::member(cpu::online().without(here))
+        && let Some(Some(thread)) = CPUS.of(from).try_with(|queue| queue.steal(here))
+    {
+        thread.set_home(here);
+        irq.end_quietly();
+        place::queue(thread);
+    }
 }
 
 /// Gives waiting threads to idle CPUs, and now and then one to a CPU with a much shorter queue.

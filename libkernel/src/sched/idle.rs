@@ -6,14 +6,14 @@
 use super::queues::{CPUS, IDLE};
 use super::run_queue::Departure;
 use super::switch::schedule;
-use super::{balance, preempt};
+use super::{balance, disturb, preempt};
 use crate::memory::kernel_map;
 use crate::thread::scheduling::Scheduling;
 use crate::thread::thread::{Parts, Private, Seat};
 use crate::thread::{Thread, accounting, current, remains};
 use arrayvec::ArrayString;
 use core::fmt::Write;
-use sync::{CpuId, CpuSet, IrqOff, cpu};
+use sync::{CpuId, CpuSet, IrqOff, chaos, cpu};
 
 /// What runs on this CPU becomes its idle thread. On the boot CPU first; afterwards `current::enter` works here.
 #[allow(unsafe_code)]
@@ -50,12 +50,15 @@ pub fn start_idle(here: CpuId) -> ! {
     loop {
         cpu::enable_interrupts();
         remains::collect();
+        disturb::begin();
         cpu::disable_interrupts();
         IDLE.insert(here);
+        chaos::point();
         if has_work(here) {
             IDLE.remove(here);
             schedule(Departure::Yielding);
         } else {
+            chaos::point();
             machine::cpu::halt_until_interrupt();
         }
     }

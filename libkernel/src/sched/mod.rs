@@ -6,6 +6,7 @@
 pub mod affinity;
 pub(crate) mod audit;
 mod balance;
+mod disturb;
 mod donate;
 mod fair;
 pub mod idle;

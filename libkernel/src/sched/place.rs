@@ -7,7 +7,7 @@ use super::queues::{CPUS, IDLE, knock, react};
 use crate::clock;
 use crate::thread::Thread;
 use alloc::sync::Arc;
-use sync::{CpuId, CpuSet, IrqOff, cpu, fence_full};
+use sync::{CpuId, CpuSet, IrqOff, chaos, cpu, fence_full};
 
 /// Makes the condition that a thread may be waiting for known to it: it will look again. From anywhere.
 pub fn wake(thread: &Arc<Thread>) {
@@ -23,6 +23,7 @@ pub(super) fn queue(thread: Arc<Thread>) {
         let target = choose(&thread, cpu::current());
         let reaction = CPUS.of(target).with(&irq, |queue| {
             thread.set_home(target);
+            chaos::point();
             fence_full();
             usable(&thread).contains(target).then(|| queue.enqueue(Arc::clone(&thread), clock::now()))
         });
@@ -41,6 +42,7 @@ pub(super) fn rouse_one_for(thread: &Thread, target: CpuId) {
     if CPUS.of(target).load() < 2 {
         return;
     }
+    chaos::point();
     // Pairs with the idle loop: either its mark is seen here, or it sees the new length of the queue.
     fence_full();
     if let Some(idle) = IDLE.peek().intersect(usable(thread)).without(target).first() {
@@ -58,6 +60,11 @@ pub(super) fn usable(thread: &Thread) -> CpuSet {
 /// Its last CPU if that has nothing to do, any that has nothing to do, else the shorter queue of last and ours.
 fn choose(thread: &Thread, here: CpuId) -> CpuId {
     let usable = usable(thread);
+    if chaos::one_in(4)
+        && let Some(any) = chaos::member(usable)
+    {
+        return any;
+    }
     let last = thread.last_cpu();
     let idle = IDLE.peek().intersect(usable);
     if idle.contains(last) && IDLE.remove(last) {
@@ -77,7 +84,8 @@ fn choose(thread: &Thread, here: CpuId) -> CpuId {
 
 /// The least loaded of the CPUs that a new thread may run on.
 pub(super) fn least_loaded(usable: CpuSet) -> CpuId {
-    usable.iter().min_by_key(|&cpu| CPUS.of(cpu).load()).unwrap_or(CpuId::BOOT)
+    let least = || usable.iter().min_by_key(|&cpu| CPUS.of(cpu).load());
+    chaos::member(usable).or_else(least).unwrap_or(CpuId::BOOT)
 }
 
 /// A running thread comes by the way back to ring 3 soon: its CPU is knocked at.

@@ -3,11 +3,11 @@
 //! Invariant: threads change only where no guard is alive; a wish to change that comes earlier stands in the CPU's
 //! own flag until the last guard goes.
 
-use super::balance;
 use super::pulse;
 use super::queues::{CPUS, time_slice};
 use super::run_queue::Departure;
 use super::switch::schedule;
+use super::{balance, disturb};
 use crate::alarm::{self, Slot};
 use crate::clock;
 use sync::{IrqContext, IrqOff, cpu};
@@ -16,6 +16,7 @@ use sync::{IrqContext, IrqOff, cpu};
 pub(super) fn initialise() {
     cpu::set_preemption_point(change_here);
     alarm::set_called(Slot::Slice, slice_is_over);
+    disturb::initialise();
 }
 
 /// The last guard has gone and a change is wanted.
@@ -42,11 +43,17 @@ pub fn timer_interrupt(context: &IrqContext) {
 pub fn knocked(_: &IrqContext) {
     pulse::answer();
     let mut irq = IrqOff::new();
-    CPUS.mine(&irq).answer_knock();
-    look_again(&mut irq);
+    if !disturb::postpones_knock(&mut irq) {
+        answer_knock(&mut irq);
+    }
 }
 
-fn slice_is_over(_: &IrqContext) {
+pub(super) fn answer_knock(irq: &mut IrqOff) {
+    CPUS.mine(irq).answer_knock();
+    look_again(irq);
+}
+
+pub(super) fn slice_is_over(_: &IrqContext) {
     let mut irq = IrqOff::new();
     balance::spread(&mut irq);
     look_again(&mut irq);

@@ -9,7 +9,7 @@ use super::real_time::{RealTime, TURN_NS};
 use crate::thread::thread::Seat;
 use crate::thread::{Policy, Scheduling, Thread};
 use alloc::sync::Arc;
-use sync::CpuId;
+use sync::{CpuId, chaos};
 
 /// The least time between two changes because of a used-up slice.
 const SHORTEST_SLICE_NS: u64 = 200_000;
@@ -289,6 +289,7 @@ impl RunQueue {
     pub(crate) fn choose(&mut self, departure: Departure, here: CpuId, now: u64) -> Choice {
         self.charge(now);
         self.slice_is_timed = false;
+        let departure = if departure == Departure::Preempted && chaos::one_in(2) { Departure::Yielding } else { departure };
         let donee = self.redeem_donation(departure, now);
         let Some(current) = self.current.take() else {
             return match self.take_next(donee, now) {

@@ -10,10 +10,9 @@
 //!                                                       or let it sleep, or bury it -> goes on
 //! ```
 
-use super::load;
-use super::place;
 use super::queues::{CPUS, IDLE, time_slice};
 use super::run_queue::{Afterwards, Choice, Departure};
+use super::{balance, disturb, load, place};
 use crate::alarm::{self, Slot};
 use crate::clock;
 use crate::memory::{Translation, kernel_map};
@@ -36,6 +35,7 @@ static LEFT: CpuLocal<Option<Left>> = CpuLocal::new([const { None }; MAXIMUM_CPU
 /// comes back when the calling thread runs again.
 pub(super) fn schedule(departure: Departure) {
     debug_assert!(!cpu::interrupts_are_on() && cpu::preemption_allowed(), "threads change under a guard");
+    balance::steal_for_nothing();
     let mut irq = IrqOff::new();
     cpu::clear_need_reschedule();
     let here = cpu::current();
@@ -221,8 +221,9 @@ pub fn yield_now(_: &mut TaskContext) {
 }
 
 /// Sleeps until woken, unless a wake has come since the thread prepared. Only `wait` calls this, after `prepare`.
-pub(crate) fn sleep(_: &mut TaskContext) {
+pub(crate) fn sleep(cx: &mut TaskContext) {
     might_sleep();
+    disturb::remember(current::of(cx));
     cpu::disable_interrupts();
     schedule(Departure::Asleep);
     cpu::enable_interrupts();

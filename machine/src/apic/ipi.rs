@@ -4,7 +4,7 @@
 //! that nobody expects parks itself.
 
 use super::local::{self, CALL, KNOCK};
-use sync::CpuId;
+use sync::{CpuId, chaos};
 
 const ASSERT: u32 = 1 << 14;
 const NMI: u32 = 4 << 8;
@@ -20,12 +20,22 @@ fn to_one(command: u32, cpu: CpuId) {
 
 /// "Look at your run queue."
 pub fn knock(cpu: CpuId) {
-    to_one(u32::from(KNOCK), cpu);
+    often(u32::from(KNOCK), cpu);
 }
 
 /// "Look into your mailbox."
 pub fn call(cpu: CpuId) {
-    to_one(u32::from(CALL), cpu);
+    often(u32::from(CALL), cpu);
+}
+
+/// Whoever is called looks for what there is to do, so a call more does no harm: a shaken kernel sends some twice.
+fn often(command: u32, cpu: CpuId) {
+    chaos::point();
+    to_one(command, cpu);
+    if chaos::one_in(8) {
+        chaos::point();
+        to_one(command, cpu);
+    }
 }
 
 /// Stops what `cpu` does, even with interrupts off.

@@ -8,6 +8,7 @@ pub mod memory;
 pub mod process;
 pub mod scratch;
 pub mod signal;
+pub mod soak;
 
 use std::fmt::Debug;
 

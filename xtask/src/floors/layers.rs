@@ -11,7 +11,7 @@ const FLOORS: [(&str, &[&str]); 4] = [
         "sync",
         &[
             "atomic cpu twin per_execution",
-            "lockdep",
+            "lockdep chaos",
             "order context park per_cpu once sequence bitmap mailbox",
             "spin",
             "compile_fail_examples",
