@@ -118,6 +118,11 @@ impl SignalActions {
         }
     }
 
+    /// Whether a signal, if it were delivered now, would end the process, and Linux would write no core file.
+    pub fn ends_by(&self, signal: u32) -> bool {
+        self.get(signal).handler == SIG_DFL && Disposition::default_of(signal) == Disposition::Terminate
+    }
+
     /// The ignored and the caught signals.
     pub fn sets(&self) -> (SignalSet, SignalSet) {
         let actions = *self.actions.lock_without_context();

@@ -73,12 +73,19 @@ pub(in crate::process) fn timer_expired(irq: &IrqContext, process: &Process, num
 fn post(cx: &TaskContext, process: &Process, target: Option<i32>, information: SignalInfo) -> Posted {
     let signal = information.signal.cast_unsigned();
     let ignored = process.actions(cx).ignores(signal);
+    let ends = process.actions(cx).ends_by(signal);
     let room = usize::try_from(process.soft_limit(cx, limit::PENDING_SIGNALS)).unwrap_or(usize::MAX);
     let mut state = process.signals.lock(cx);
     if state.ending.is_some() {
         return Posted::Done;
     }
     act_at_once(&mut state, signal);
+    if ends && state.is_taken_at_once(target, signal) {
+        state.end(ExitStatus::Killed { signal, dumped: false });
+        drop(state);
+        process.life.wake_all(cx);
+        return Posted::Done;
+    }
     let posted =
         if ignored && !state.is_held_back(target, signal) { Posted::Ignored } else { queue(&mut state, target, information, room) };
     drop(state);

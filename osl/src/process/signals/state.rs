@@ -215,6 +215,16 @@ impl SignalState {
         self.members.values().find(|member| member.takes(signal))
     }
 
+    /// Whether a signal whose default ends the process is taken at once, so that nobody goes on who sees it sent
+    /// (`complete_signal` in Linux): a thread takes it, and does not stand still.
+    pub fn is_taken_at_once(&self, target: Option<i32>, signal: u32) -> bool {
+        let taker = match target {
+            Some(id) => self.members.get(&id),
+            None => self.choose(signal),
+        };
+        taker.is_some_and(|member| !member.mask.contains(signal)) && (signal == SIGKILL || self.stopping.is_none())
+    }
+
     /// Whether a signal for the process (or for one thread) is held back by who would take it.
     pub fn is_held_back(&self, target: Option<i32>, signal: u32) -> bool {
         let member = match target {

@@ -130,3 +130,16 @@ fn a_thread_that_is_not_there_leaves() {
     assert_eq!(state.next_step(99), Step::Leave);
     assert!(state.must_look(99) && state.must_leave(99));
 }
+
+#[test]
+fn a_deadly_signal_is_taken_at_once_by_whoever_does_not_hold_it_back_and_does_not_stand_still() {
+    let mut state = state();
+    assert!(state.is_taken_at_once(None, SIGTERM) && state.is_taken_at_once(Some(8), SIGTERM));
+    state.set_mask(7, SignalSet::single(SIGTERM));
+    assert!(state.is_taken_at_once(None, SIGTERM) && !state.is_taken_at_once(Some(7), SIGTERM));
+    state.set_mask(8, SignalSet::single(SIGTERM));
+    state.members.get_mut(&8).unwrap().awaited = SignalSet::single(SIGTERM);
+    assert!(!state.is_taken_at_once(None, SIGTERM), "the one that waits for it takes it alive");
+    state.stopping = Some(SIGSTOP);
+    assert!(!state.is_taken_at_once(None, SIGUSR1) && state.is_taken_at_once(None, SIGKILL));
+}

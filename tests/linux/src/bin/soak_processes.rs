@@ -179,9 +179,9 @@ fn another_program() {
     must_equal("another program's status", status.code(), Some(42));
 }
 
-/// A process whose threads are in the middle of something ends in three ways.
+/// A process whose threads are in the middle of something ends in four ways.
 fn the_end_of_threads(random: &mut Random) {
-    let way = random.below(3);
+    let way = random.below(4);
     let mut own = random.fork();
     let child = fork(move || {
         let (empty, _kept_open) = pipe();
@@ -206,11 +206,12 @@ fn the_end_of_threads(random: &mut Random) {
                 exit_now(6)
             }
             _ => {
-                let _it_does_not_come_back = kill(my_pid(), libc::SIGKILL);
+                // The others take signals too, but nobody goes on who sees it sent.
+                let _it_does_not_come_back = kill(my_pid(), if way == 2 { libc::SIGKILL } else { libc::SIGTERM });
                 exit_now(7)
             }
         }
     });
-    let wanted = [Ended::Exited(5), Ended::Exited(42), Ended::Killed(libc::SIGKILL)][way];
+    let wanted = [Ended::Exited(5), Ended::Exited(42), Ended::Killed(libc::SIGKILL), Ended::Killed(libc::SIGTERM)][way];
     must_equal("the end of a process with threads", wait(child), wanted);
 }
