@@ -1,5 +1,6 @@
 //! The boots of `tests/vm`: each file at each of its CPU counts, and what must appear.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +9,9 @@ use crate::comparison::{Boot, Booted, first_difference};
 use crate::ending::Ending;
 use crate::error::{Explain, Failure, Outcome};
 use crate::expectation::{End, Expectation, Root};
+use crate::root::Extra;
 use crate::test::{Case, Selection};
-use crate::{places, root};
+use crate::{places, programs, root};
 
 /// Named like `vm/status`.
 fn all() -> Outcome<Vec<(String, Expectation)>> {
@@ -36,7 +38,7 @@ pub fn cases(kernel: &Path, selection: &Selection) -> Outcome<Vec<Case>> {
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let built_in = Arc::new(root::built_in(&[])?);
+    let built_in = Arc::new(root::built_in(&programs_of(&wanted)?)?);
     let mut cases = Vec::new();
     for (name, expectation) in wanted {
         let archive = archive(&name, &expectation.root, &built_in)?;
@@ -51,6 +53,21 @@ pub fn cases(kernel: &Path, selection: &Selection) -> Outcome<Vec<Case>> {
         }
     }
     Ok(cases)
+}
+
+/// The programs of `tests/linux` that boots begin with.
+fn programs_of(boots: &[(String, Expectation)]) -> Outcome<Vec<Extra>> {
+    let first = |boot: &Expectation| boot.command.first().and_then(|path| path.strip_prefix("/tests/")).map(str::to_owned);
+    let names: BTreeSet<String> = boots.iter().filter_map(|(_, boot)| first(boot)).collect();
+    if !names.is_empty() {
+        programs::build()?;
+    }
+    let packed = |name: String| {
+        let file = programs::built(&name);
+        let bytes = std::fs::read(&file).explain(format_args!("reading {}", file.display()))?;
+        Ok(Extra { name: format!("tests/{name}"), permissions: 0o755, bytes })
+    };
+    names.into_iter().map(packed).collect()
 }
 
 /// The file that the machine is given as its root, if any.

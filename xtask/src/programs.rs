@@ -47,11 +47,10 @@ pub struct Answer {
 
 /// Every subject, whether built or not.
 pub fn subjects() -> Outcome<Vec<Subject>> {
-    let built = places::programs_target().join(HOST_TARGET).join("release");
     let mut subjects = Vec::new();
     for (folder, _, kind) in PROGRAMS {
         subjects.extend(names_of_programs(folder)?.into_iter().map(|name| Subject {
-            file: built.join(&name),
+            file: built(&name),
             command: vec![format!("/tests/{name}")],
             name: format!("{folder}/{name}"),
             needs: Vec::new(),
@@ -70,6 +69,11 @@ pub fn subjects() -> Outcome<Vec<Subject>> {
         subjects.push(Subject { name: format!("script/{stem}"), file, command, needs, kind });
     }
     Ok(subjects)
+}
+
+/// Where a program of `tests/linux` is once it is built.
+pub fn built(name: &str) -> PathBuf {
+    places::programs_target().join(HOST_TARGET).join("release").join(name)
 }
 
 pub fn listed() -> Outcome<Vec<String>> {

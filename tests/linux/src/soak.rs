@@ -21,7 +21,7 @@ impl Random {
         Random(mixed | 1)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -29,18 +29,18 @@ impl Random {
     }
 
     pub fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
+        (self.number() % limit as u64) as usize
     }
 
     /// A generator for another thread.
     pub fn fork(&mut self) -> Random {
-        Random::new(self.next())
+        Random::new(self.number())
     }
 
     /// A short time of nothing, or a yield, or nothing at all.
     pub fn dawdle(&mut self) {
         match self.below(8) {
-            0 => std::thread::sleep(std::time::Duration::from_nanos(self.next() % 300_000)),
+            0 => std::thread::sleep(std::time::Duration::from_nanos(self.number() % 300_000)),
             1 | 2 => std::thread::yield_now(),
             _ => {}
         }

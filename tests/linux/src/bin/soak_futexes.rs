@@ -116,7 +116,7 @@ fn counted(random: &mut Random) {
             scope.spawn(move || {
                 thread.store(done("gettid", call!(SYS_gettid)), Ordering::SeqCst);
                 while !is_over.load(Ordering::SeqCst) {
-                    let time = (own.below(3) != 0).then(|| own.next() % 400_000);
+                    let time = (own.below(3) != 0).then(|| own.number() % 400_000);
                     if wait_while(&words[own.below(2)], PRIVATE, 0, time) {
                         ended.fetch_add(1, Ordering::SeqCst);
                     }
