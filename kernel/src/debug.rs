@@ -17,7 +17,6 @@ pub fn provoke(cx: &mut TaskContext, how: &[u8]) {
         b"overflow" => {
             black_box(descend(black_box(1)));
         }
-        b"nmi" => machine::apic::ipi::nmi(sync::cpu::current()),
         b"calls" => osl::syscall::dispatch::TRACE.set(),
         b"deadlock" => deadlock(cx),
         b"lost-wake" => lost_wake(cx),
@@ -29,7 +28,7 @@ pub fn provoke(cx: &mut TaskContext, how: &[u8]) {
             let _held = HELD.lock_without_context();
             spin_for_ever();
         }),
-        _ => warn!("debug: only panic, overflow, nmi, calls, deadlock, lost-wake, deaf and stubborn are known"),
+        _ => warn!("debug: only panic, overflow, calls, deadlock, lost-wake, deaf and stubborn are known"),
     }
 }
 

@@ -41,10 +41,12 @@ struct Plan {
     until: Option<Instant>,
     jobs: u64,
     is_deterministic: bool,
+    /// A program that has said nothing for so long stands still: it says several times a second that it goes on.
+    silence: Duration,
 }
 
 pub fn soak(words: Vec<OsString>) -> Outcome<u8> {
-    let options = ["seeds", "first-seed", "cpus", "seconds", "minutes", "jobs", "kernel"];
+    let options = ["seeds", "first-seed", "cpus", "seconds", "minutes", "jobs", "kernel", "silence"];
     let arguments = Arguments::parse(words, &options, &["deterministic"])?;
     arguments.no_program()?;
     let plan = Plan::of(&arguments)?;
@@ -95,6 +97,7 @@ impl Plan {
             seconds: number("seconds", 10)?,
             until: (minutes > 0).then(|| Instant::now() + Duration::from_secs(60 * minutes)),
             jobs: number("jobs", 1)?,
+            silence: Duration::from_secs(number("silence", 60)?),
             is_deterministic: arguments.flag("deterministic"),
         })
     }
@@ -136,7 +139,7 @@ impl Plan {
     fn one(&self, run: &Run, kernel: &Path, root: &Path, report: &Report) {
         let began = Instant::now();
         let name = format!("seed {} on {} CPUs, {}", run.seed, run.cpus, run.program);
-        match shaken::run(run, kernel, root, self.is_deterministic) {
+        match shaken::run(run, kernel, root, self.is_deterministic, self.silence) {
             Ok(story) => match evidence::complaint(&story) {
                 None => report.passed(&format!("{name}: {}", story.rounds()), began.elapsed()),
                 Some(complaint) => {

@@ -11,6 +11,9 @@ use crate::places;
 /// In the log of a run that went well there is nothing of this.
 const ALARMS: [&str; 3] = ["error: ", "warning: ", "invariant"];
 
+/// How the kernel begins its answer to an NMI from outside.
+const ANSWER: &str = "an NMI from outside";
+
 /// Nothing, when everything was as it should be.
 pub fn complaint(story: &Story) -> Option<String> {
     if let Some(why) = &story.asked {
@@ -32,10 +35,7 @@ pub fn complaint(story: &Story) -> Option<String> {
 pub fn keep(run: &Run, story: &Story, complaint: &str) -> Outcome<String> {
     let folder = places::failed_soaks().join(format!("{}-{}-{}", run.seed, run.cpus, run.program));
     std::fs::create_dir_all(&folder).explain(format_args!("making {}", folder.display()))?;
-    let report = match &story.remains.ending {
-        Ending::Panicked(report) => report.clone(),
-        _ => format!("the kernel made no report; the end of its log:\n{}\n{}", tail(&story.remains.log, 60), story.remains.qemu),
-    };
+    let report = report(story);
     let summary = format!("seed {}\n{complaint}\nreplay: {}\n", run.seed, run.replay());
     store(&folder, "summary", summary.as_bytes())?;
     store(&folder, "report", report.as_bytes())?;
@@ -43,6 +43,18 @@ pub fn keep(run: &Run, story: &Story, complaint: &str) -> Outcome<String> {
     store(&folder, "output", &story.output)?;
     store(&folder, "errors", &story.errors)?;
     Ok(format!("{complaint}\nkept in {}\nreplay: {}", folder.display(), run.replay()))
+}
+
+/// A panic's, or the answer to the NMI; else what there is.
+fn report(story: &Story) -> String {
+    if let Ending::Panicked(report) = &story.remains.ending {
+        return report.clone();
+    }
+    let log = String::from_utf8_lossy(&story.remains.log);
+    match log.find(ANSWER) {
+        Some(at) => log[at..].to_owned(),
+        None => format!("the kernel made no report; the end of its log:\n{}\n{}", tail(&story.remains.log, 60), story.remains.qemu),
+    }
 }
 
 fn store(folder: &Path, name: &str, bytes: &[u8]) -> Outcome<()> {

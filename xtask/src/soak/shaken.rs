@@ -15,8 +15,6 @@ use crate::framing::FirstProgram;
 use crate::machine::Machine;
 use crate::virtual_machine::{Remains, Sink, VirtualMachine, kept};
 
-/// A program that has said nothing for so long stands still. It says that it goes on several times a second.
-const SILENCE: Duration = Duration::from_secs(60);
 /// How long a kernel may take to write its report.
 const REPORT_TIME: Duration = Duration::from_secs(20);
 /// Beyond its own time, a program may take so long to begin and to end.
@@ -40,7 +38,7 @@ impl Story {
     }
 }
 
-pub fn run(run: &Run, kernel: &Path, root: &Path, is_deterministic: bool) -> Outcome<Story> {
+pub fn run(run: &Run, kernel: &Path, root: &Path, is_deterministic: bool, silence: Duration) -> Outcome<Story> {
     let monitor = monitor_path(run);
     let machine = machine(run, kernel, root, &monitor, is_deterministic);
     let last_sign = Arc::new(Mutex::new(Instant::now()));
@@ -51,7 +49,7 @@ pub fn run(run: &Run, kernel: &Path, root: &Path, is_deterministic: bool) -> Out
     while !running.has_ended() {
         let silent_for = last_sign.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
         let why = match () {
-            () if silent_for > SILENCE => format!("silent for {} seconds", silent_for.as_secs()),
+            () if silent_for > silence => format!("silent for {} seconds", silent_for.as_secs()),
             () if Instant::now() > deadline => "still running long after its time".to_owned(),
             () => {
                 std::thread::sleep(Duration::from_millis(20));
@@ -106,7 +104,7 @@ fn noting(mut sink: Sink, last_sign: &Arc<Mutex<Instant>>) -> Sink {
     })
 }
 
-/// An NMI on every CPU, which the kernel takes as the wish for a report.
+/// An NMI on every CPU: the kernel answers with where each is, what it holds, and what every thread waits for.
 fn ask_for_report(monitor: &Path) -> std::io::Result<()> {
     let mut stream = UnixStream::connect(monitor)?;
     stream.write_all(b"nmi\n")?;
