@@ -11,6 +11,7 @@ pub mod native;
 pub mod poll;
 pub mod process;
 pub mod signal;
+pub mod socket;
 pub mod system;
 pub mod terminal;
 pub mod time;

@@ -9,12 +9,12 @@ use crate::cpu;
 lock_order! {
     // Held across sleeps. User memory may be touched only under those above AddressSpaceParent.
     Terminal: Sleep, Mounts: Sleep, Rename: Sleep, FilePosition: Sleep, DirectoryParent: Sleep, DirectoryChild: Sleep, Exec: Sleep,
-    ProcessTree: Sleep, Node: Sleep, PipeReaders: Sleep, AddressSpaceParent: Sleep, AddressSpaceChild: Sleep,
+    ProcessTree: Sleep, Node: Sleep, PipeReaders: Sleep, SocketReader: Sleep, AddressSpaceParent: Sleep, AddressSpaceChild: Sleep,
     PageCache: Sleep,
     // Preemption off; never taken by a handler.
     FileTable: Task, FileSystemContext: Task, Credentials: Task, ThreadPayload: Task, Futex: Task, FutexPair: Task,
     Pipe: Task, Channel: Task, InFlight: Task, Poll: Task, TimerTable: Task, MountTable: Task, Directory: Task, DirectoryPair: Task, FileFacts: Task,
-    FilePages: Task, RecordLocks: Task, TerminalState: Task,
+    FilePages: Task, RecordLocks: Task, TerminalState: Task, SocketNames: Task, Socket: Task, SocketPair: Task, Parcels: Task,
     // Interrupts off.
     Signals: Irq, DeviceQueue: Irq, ConsoleInput: Irq, Timers: Irq, WaitQueue: Irq, ThreadState: Irq, ThreadList: Irq,
     Pulses: Irq, RunQueue: Irq, RunQueuePair: Irq, Vectors: Irq, CrossCall: Irq, IoApic: Irq, KernelMap: Irq, FrameZone: Irq,
@@ -27,6 +27,10 @@ impl PairClass for Futex {
 
 impl PairClass for Directory {
     type Second = DirectoryPair;
+}
+
+impl PairClass for Socket {
+    type Second = SocketPair;
 }
 
 impl PairClass for RunQueue {

@@ -98,6 +98,11 @@ pub trait File: Send + Sync {
         0
     }
 
+    /// Whether a write that finds nobody to read is told by a signal too.
+    fn signals_broken_pipe(&self) -> bool {
+        true
+    }
+
     /// Whether a poll says more than "always ready".
     fn can_be_polled(&self) -> bool {
         !self.queues().is_empty()

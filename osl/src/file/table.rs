@@ -120,6 +120,12 @@ impl FileTable {
         i32::try_from(index).map_err(|_| Errno::EMFILE)
     }
 
+    /// Whether there is a free descriptor below `limit`.
+    pub fn check_room(&self, cx: &TaskContext, limit: u64) -> Result<(), Errno> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(HARD_LIMIT);
+        if self.slots.lock(cx).lowest_free_from(0) < limit { Ok(()) } else { Err(Errno::EMFILE) }
+    }
+
     /// Gives this very descriptor; answers what it meant before.
     pub fn insert_at(
         &self,

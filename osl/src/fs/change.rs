@@ -20,6 +20,11 @@ static RENAME: Mutex<(), order::Rename> = Mutex::new(());
 
 /// Makes a file that must not exist yet: `mkdir`, `mknod`, `symlink`. `new.user` and `new.group` are set from the view.
 pub fn make(cx: &mut TaskContext, view: &View, path: &[u8], new: New<'_>) -> Result<(), Errno> {
+    make_node(cx, view, path, new).map(|_| ())
+}
+
+/// The same, and answers the file.
+pub fn make_node(cx: &mut TaskContext, view: &View, path: &[u8], new: New<'_>) -> Result<Arc<dyn Node>, Errno> {
     let parent = lookup::find_parent(cx, view, path)?;
     if parent.name.is_empty() || path::is_dots(&parent.name) {
         return Err(Errno::EEXIST);
@@ -32,7 +37,7 @@ pub fn make(cx: &mut TaskContext, view: &View, path: &[u8], new: New<'_>) -> Res
     if parent.slash_follows && new.kind != Kind::Directory {
         return Err(Errno::ENOENT);
     }
-    make_in(cx, view, &parent.directory, &parent.name, new).map(|_| ())
+    make_in(cx, view, &parent.directory, &parent.name, new)
 }
 
 /// Makes a file in a directory, if the view's user may change the directory.

@@ -7,6 +7,7 @@ use abi::Errno;
 use super::answer::give;
 use super::call::Completeness::{Full, Partial};
 use super::call::{Call, absent, call};
+use super::socket::{ends, message};
 use super::{
     attributes, capability, control, descriptor, directory, epoll, file, futex, identity, interval, kernel_log, limits, listing,
     membarrier, memory, memory_advice, mounts, names, native, poll, power, priority, process, program_timer, restart, sched,
@@ -54,6 +55,21 @@ pub static CALLS: &[Call] = &[
     call(38, "setitimer", Full, |c, a| give(interval::setitimer(c, a.int(0), a.address(1), a.address(2)))),
     call(39, "getpid", Full, |c, _| give(identity::getpid(c))),
     call(40, "sendfile", Full, |c, a| give(transfer::sendfile(c, a.fd(0), a.fd(1), a.address(2), a.count(3)))),
+    call(41, "socket", Partial("AF_UNIX only"), |c, a| give(ends::socket(c, a.int(0), a.unsigned(1), a.int(2)))),
+    call(42, "connect", Full, |c, a| give(ends::connect(c, a.fd(0), a.address(1), a.int(2)))),
+    call(43, "accept", Full, |c, a| give(ends::accept4(c, a.fd(0), a.address(1), a.address(2), 0))),
+    call(44, "sendto", Partial("no MSG_OOB"), |c, a| give(message::sendto(c, a.fd(0), a.slice(1, 2), a.unsigned(3), (a.address(4), a.int(5))))),
+    call(45, "recvfrom", Partial("no MSG_OOB"), |c, a| give(message::recvfrom(c, a.fd(0), a.slice(1, 2), a.unsigned(3), (a.address(4), a.address(5))))),
+    call(46, "sendmsg", Partial("no MSG_OOB"), |c, a| give(message::sendmsg(c, a.fd(0), a.address(1), a.unsigned(2)))),
+    call(47, "recvmsg", Partial("no MSG_OOB"), |c, a| give(message::recvmsg(c, a.fd(0), a.address(1), a.unsigned(2)))),
+    call(48, "shutdown", Full, |c, a| give(ends::shutdown(c, a.fd(0), a.int(1)))),
+    call(49, "bind", Full, |c, a| give(ends::bind(c, a.fd(0), a.address(1), a.int(2)))),
+    call(50, "listen", Full, |c, a| give(ends::listen(c, a.fd(0), a.int(1)))),
+    call(51, "getsockname", Full, |c, a| give(ends::getsockname(c, a.fd(0), a.address(1), a.address(2)))),
+    call(52, "getpeername", Full, |c, a| give(ends::getpeername(c, a.fd(0), a.address(1), a.address(2)))),
+    call(53, "socketpair", Full, |c, a| give(ends::socketpair(c, a.int(0), a.unsigned(1), a.int(2), a.address(3)))),
+    call(54, "setsockopt", Partial("the options of AF_UNIX; no SO_PEEK_OFF, no filters"), |c, a| give(ends::setsockopt(c, a.fd(0), (a.int(1), a.int(2)), a.address(3), a.int(4)))),
+    call(55, "getsockopt", Partial("the options of AF_UNIX; no SO_PEEK_OFF, no filters"), |c, a| give(ends::getsockopt(c, a.fd(0), (a.int(1), a.int(2)), a.address(3), a.address(4)))),
     call(56, "clone", Partial("no namespaces, no pidfd"), |c, a| give(process::clone(c, a.word(0), a.word(1), a.word(2), a.word(3), a.word(4)))),
     call(57, "fork", Full, |c, _| give(process::fork(c))),
     call(58, "vfork", Full, |c, _| give(process::vfork(c))),
@@ -214,6 +230,7 @@ pub static CALLS: &[Call] = &[
     call(285, "fallocate", Partial("no collapsing, inserting or unsharing of ranges"), |c, a| give(size::fallocate(c, a.fd(0), a.unsigned(1), a.signed(2), a.signed(3)))),
     call(286, "timerfd_settime", Full, |c, a| give(waiting_files::timerfd_settime(c, a.fd(0), a.unsigned(1), a.address(2), a.address(3)))),
     call(287, "timerfd_gettime", Full, |c, a| give(waiting_files::timerfd_gettime(c, a.fd(0), a.address(1)))),
+    call(288, "accept4", Full, |c, a| give(ends::accept4(c, a.fd(0), a.address(1), a.address(2), a.unsigned(3)))),
     call(289, "signalfd4", Full, |c, a| give(waiting_files::signalfd(c, a.fd(0), a.address(1), a.count(2), a.unsigned(3)))),
     call(290, "eventfd2", Full, |c, a| give(descriptor::eventfd2(c, a.unsigned(0), a.unsigned(1)))),
     call(291, "epoll_create1", Full, |c, a| give(epoll::epoll_create1(c, a.unsigned(0)))),

@@ -1,8 +1,7 @@
 //! The door for programs: every Linux call, decoded, looked up and answered.
 //!
-//! `enter` is the one way in. `table` lists every call on one page; the subjects beside it hold the handlers, plain functions
-//! that get a `Caller` and decoded arguments and answer a number or an `Errno`. Nothing here trusts a program's word: a handler
-//! copies what it needs out of the program's memory once and checks the copy.
+//! `enter` is the one way in. `table` lists every call on one page; the subjects beside it hold the handlers: plain functions from a
+//! `Caller` and decoded arguments to a number or an `Errno`. They copy what they need out of the program's memory once and check that.
 
 pub mod answer;
 pub mod arguments;
@@ -47,6 +46,7 @@ pub mod select;
 mod shortage;
 pub mod signal;
 pub mod size;
+pub mod socket;
 pub mod system;
 pub mod table;
 pub mod terminal;

@@ -16,7 +16,7 @@ use crate::process::shortage::relieve;
 const ATTEMPTS: usize = 8;
 
 /// The calls that make things in the kernel's heap which outlive them.
-const MAKERS: [u32; 44] = [
+const MAKERS: [u32; 49] = [
     __NR_open,
     __NR_openat,
     __NR_openat2,
@@ -61,6 +61,11 @@ const MAKERS: [u32; 44] = [
     __NR_rt_sigqueueinfo,
     __NR_rt_tgsigqueueinfo,
     __NR_timer_create,
+    __NR_socket,
+    __NR_socketpair,
+    __NR_connect,
+    __NR_bind,
+    __NR_sendmsg,
 ];
 
 /// May the call be served? Those that make something wait for memory first, and are refused when there is none.

@@ -20,7 +20,7 @@ use crate::fs::buffer::{self, CHUNK, KernelSink, KernelSource, UserPieces};
 use crate::process::signals;
 
 /// The most bytes that one call moves (`MAX_RW_COUNT`).
-const LIMIT: usize = 0x7fff_f000;
+pub const LIMIT: usize = 0x7fff_f000;
 /// The most pieces of a scattered buffer (`UIO_MAXIOV`).
 const PIECES: u32 = 1024;
 
@@ -29,7 +29,7 @@ fn whole(slice: UserSlice) -> [Iovec; 1] {
 }
 
 /// The pieces that a program lists, checked as Linux does: no total above what a signed word holds.
-fn pieces_in(caller: &mut Caller<'_>, at: UserAddress, count: u32) -> Result<Vec<Iovec>, Errno> {
+pub fn pieces_in(caller: &mut Caller<'_>, at: UserAddress, count: u32) -> Result<Vec<Iovec>, Errno> {
     if count > PIECES {
         return Err(Errno::EINVAL);
     }
@@ -76,7 +76,7 @@ pub fn preadv(caller: &mut Caller<'_>, fd: i32, at: UserAddress, count: u32, off
 pub fn write(caller: &mut Caller<'_>, fd: i32, slice: UserSlice) -> Result<usize, Errno> {
     let open = caller.files().get_usable(caller.cx, fd)?;
     let written = open.write(caller.cx, &mut UserPieces::new(&whole(slice), LIMIT));
-    signal_broken_pipe(caller, written)
+    signal_broken_pipe(caller, &open, written)
 }
 
 pub fn writev(caller: &mut Caller<'_>, fd: i32, at: UserAddress, count: u32) -> Result<usize, Errno> {
@@ -84,7 +84,7 @@ pub fn writev(caller: &mut Caller<'_>, fd: i32, at: UserAddress, count: u32) -> 
     open.check_write()?;
     let pieces = pieces_in(caller, at, count)?;
     let written = open.write(caller.cx, &mut UserPieces::new(&pieces, LIMIT));
-    signal_broken_pipe(caller, written)
+    signal_broken_pipe(caller, &open, written)
 }
 
 pub fn pwrite64(caller: &mut Caller<'_>, fd: i32, slice: UserSlice, offset: i64) -> Result<usize, Errno> {
@@ -114,8 +114,9 @@ pub fn pwritev2(caller: &mut Caller<'_>, fd: i32, at: UserAddress, count: u32, o
     if offset == -1 { writev(caller, fd, at, count) } else { pwritev(caller, fd, at, count, offset) }
 }
 
-fn signal_broken_pipe(caller: &mut Caller<'_>, written: Result<usize, Errno>) -> Result<usize, Errno> {
-    if written == Err(Errno::EPIPE) {
+/// A write that found nobody to read.
+pub fn signal_broken_pipe(caller: &mut Caller<'_>, open: &OpenFile, written: Result<usize, Errno>) -> Result<usize, Errno> {
+    if written == Err(Errno::EPIPE) && open.file().signals_broken_pipe() {
         let sender = SignalInfo::new(SIGPIPE, 0).with_sender(caller.process().id(), caller.credentials().uid);
         signals::send_to_task(caller.cx, &caller.task, sender);
     }
@@ -205,7 +206,7 @@ pub fn sendfile(caller: &mut Caller<'_>, out: i32, input: i32, offset: UserAddre
         return Err(Errno::EINVAL);
     }
     let done = copy(caller, &mut from, &mut to, count.min(LIMIT));
-    let done = signal_broken_pipe(caller, done)?;
+    let done = signal_broken_pipe(caller, &to.open, done)?;
     from.finish(caller, offset)?;
     Ok(done)
 }

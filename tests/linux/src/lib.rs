@@ -9,6 +9,7 @@ pub mod process;
 pub mod scratch;
 pub mod signal;
 pub mod soak;
+pub mod socket;
 
 use std::fmt::Debug;
 

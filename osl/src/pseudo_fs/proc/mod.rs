@@ -16,6 +16,7 @@ pub mod limits;
 pub mod maps;
 pub mod memory_info;
 pub mod mounts;
+mod network;
 pub mod objects;
 pub mod processors;
 pub mod root;

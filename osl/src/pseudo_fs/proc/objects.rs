@@ -15,6 +15,7 @@ use sync::TaskContext;
 use crate::file::{in_flight, pipe, timer};
 use crate::process::program_timers;
 use crate::signal::file as signal_file;
+use crate::socket::{parcel, socket};
 
 /// Every kind that is counted.
 static KINDS: &[&Census] = &[
@@ -25,6 +26,8 @@ static KINDS: &[&Census] = &[
     &timer::LIVING,
     &signal_file::LIVING,
     &program_timers::LIVING,
+    &socket::LIVING,
+    &parcel::LIVING,
 ];
 
 pub fn read(cx: &mut TaskContext) -> Result<Vec<u8>, Errno> {

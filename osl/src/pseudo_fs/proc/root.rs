@@ -13,7 +13,7 @@ use sync::TaskContext;
 
 use super::super::fixed::{self, Fixed, What};
 use super::super::tree::{Content, Made, Name};
-use super::{VOLUME, cpu_times, hung, interrupts, memory_info, objects, processors, settings, system, task_directory, trigger};
+use super::{VOLUME, cpu_times, hung, interrupts, memory_info, network, objects, processors, settings, system, task_directory, trigger};
 use crate::fs::{Kind, Node};
 use crate::process;
 
@@ -22,7 +22,7 @@ const FIRST_FILE: u64 = 2;
 /// Positions of processes come after all fixed names.
 const PROCESS_POSITION: u64 = 1 << 16;
 
-static FILES: [Fixed; 19] = [
+static FILES: [Fixed; 20] = [
     Fixed { name: "self", what: What::Link(own_process) },
     Fixed { name: "thread-self", what: What::Link(own_thread) },
     Fixed { name: "mounts", what: What::Link(own_mounts) },
@@ -35,6 +35,7 @@ static FILES: [Fixed; 19] = [
     Fixed::text("loadavg", system::load_averages),
     Fixed::text("meminfo", memory_info::read),
     Fixed::text("hung", hung::read),
+    Fixed { name: "net", what: What::Directory(network::FIRST_NUMBER, &network::FILES) },
     Fixed::text("objects", objects::read),
     Fixed::text("stat", cpu_times::read),
     Fixed::text("swaps", system::swaps),
