@@ -1,4 +1,6 @@
-//! `cargo xtask bench boot`: how long a boot takes, in the kernel's own measure and in the host's.
+//! `cargo xtask bench boot`: how long a boot takes, in the kernel's own measure and in the host's. `bench pingpong` has a file of its own.
+
+mod pingpong;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -18,13 +20,17 @@ const EVENTS: [&str; 2] = ["last-cpu-online", "first-user-instruction"];
 pub fn bench(words: Vec<OsString>) -> Outcome<u8> {
     let arguments = Arguments::parse(words, &["cpus", "repeats"], &[])?;
     arguments.no_program()?;
-    if arguments.words != ["boot"] {
-        return Err(Failure::usage("there is one benchmark: cargo xtask bench boot [--cpus LIST] [--repeats N]"));
-    }
     let counts = match arguments.option("cpus") {
-        Some(list) => list.split(',').map(parse_cpus).collect::<Outcome<Vec<_>>>()?,
-        None => CPU_COUNTS.to_vec(),
+        Some(list) => Some(list.split(',').map(parse_cpus).collect::<Outcome<Vec<_>>>()?),
+        None => None,
     };
+    if arguments.words == ["pingpong"] {
+        return pingpong::pingpong(&counts.unwrap_or_else(|| pingpong::CPU_COUNTS.to_vec()));
+    }
+    if arguments.words != ["boot"] {
+        return Err(Failure::usage("the benchmarks: cargo xtask bench boot [--cpus LIST] [--repeats N], bench pingpong [--cpus LIST]"));
+    }
+    let counts = counts.unwrap_or_else(|| CPU_COUNTS.to_vec());
     let repeats = arguments.option("repeats").map_or(Ok(7), str::parse);
     let repeats: usize = repeats.map_err(|_| Failure::usage("--repeats needs a number"))?;
     let kernel = build::kernel(Profile::Release, Messages::Shown)?;

@@ -24,7 +24,7 @@ pub fn floors(words: Vec<OsString>) -> Outcome<u8> {
     arguments.no_program()?;
     let mut kernel = source::below(&KERNEL_CRATES)?;
     kernel.retain(|source| !source.is_test());
-    let every = source::below(&[&KERNEL_CRATES[..], &["xtask", "tests/linux", "fuzz"]].concat())?;
+    let every = source::below(&[&KERNEL_CRATES[..], &["xtask", "tests/linux", "bench", "fuzz"]].concat())?;
     if arguments.flag("bless") {
         budget::bless(&kernel)?;
     }

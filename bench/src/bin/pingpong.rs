@@ -1,9 +1,8 @@
 //! Round trips between two threads, by every way there is: `pingpong [ROUNDS [WAY or PLACEMENT...]]`.
 //! ROUNDS 0: as many as take a while.
 //!
-//! One line for each measurement: way, placement, nanoseconds and time-stamp ticks per round trip, or `not available`.
-
-use std::time::Duration;
+//! One line for each measurement: way, placement, and per round trip nanoseconds of the best and of the middle batch, and time-stamp
+//! ticks; or `not available`.
 
 use bench_programs::course::{Measured, measure};
 use bench_programs::native::{Channel, Notification, Port};
@@ -11,8 +10,7 @@ use bench_programs::placement::{ALL, Placement};
 use bench_programs::system::fail;
 use bench_programs::ways::{Epoll, Futex, Pipe};
 
-const TIME: Duration = Duration::from_millis(150);
-type Measure = fn(Placement, Option<u64>, Duration) -> Option<Measured>;
+type Measure = fn(Placement, Option<u64>) -> Option<Measured>;
 const WAYS: [(&str, Measure); 6] = [
     ("channel", measure::<Channel>),
     ("futex", measure::<Futex>),
@@ -40,8 +38,10 @@ fn main() {
     let takes = |name: &str| !wanted.iter().any(|word| is_way(word)) || wanted.iter().any(|word| word == name);
     for (name, measure) in WAYS.into_iter().filter(|(name, _)| takes(name)) {
         for placement in placements.iter().copied().filter(|placement| placement.is_possible()) {
-            match measure(placement, rounds, TIME) {
-                Some(Measured { nanoseconds, ticks }) => println!("{name} {} {nanoseconds} {ticks}", placement.name()),
+            match measure(placement, rounds) {
+                Some(Measured { best_nanoseconds, nanoseconds, ticks }) => {
+                    println!("{name} {} {best_nanoseconds} {nanoseconds} {ticks}", placement.name());
+                }
                 None => println!("{name} {} not available", placement.name()),
             }
         }

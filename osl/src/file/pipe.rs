@@ -107,6 +107,11 @@ impl Pipe {
         Some(into.len().min(state.bytes.len()))
     }
 
+    fn is_empty_yet(&self, cx: &TaskContext) -> bool {
+        let state = self.state.lock(cx);
+        state.bytes.is_empty() && state.writers != 0
+    }
+
     fn remove(&self, cx: &TaskContext, count: usize) {
         let mut state = self.state.lock(cx);
         let count = count.min(state.bytes.len());
@@ -116,6 +121,9 @@ impl Pipe {
     /// Hands one buffer full over: how many bytes have arrived, and why not all. They leave the pipe when they have arrived: a wild
     /// pointer loses nothing, and as readers take turns, nothing is overtaken by what came later. `None` when there are no bytes yet.
     fn hand_over(&self, cx: &mut TaskContext, buffer: &mut [u8], into: &mut dyn Sink) -> Option<(usize, Result<(), Errno>)> {
+        if self.is_empty_yet(cx) {
+            return None;
+        }
         let _turn = self.turn_to_read.lock(cx);
         let wanted = into.remaining().min(buffer.len());
         let count = self.peek(cx, buffer.get_mut(..wanted)?)?;
@@ -149,13 +157,14 @@ impl Pipe {
         let mut buffer = buffer::chunk(into.remaining())?;
         let mut done = 0;
         while into.remaining() > 0 {
-            let (arrived, put) = match self.hand_over(cx, &mut buffer, into) {
-                Some(moved) => moved,
-                None if done > 0 => break,
-                None if manner.nonblocking => return Err(Errno::EAGAIN),
-                None => {
-                    let moved = self.readable.wait_until_or_interrupted(cx, |cx| self.hand_over(cx, &mut buffer, into));
-                    moved.map_err(restarting)?
+            let (arrived, put) = if done == 0 && !manner.nonblocking {
+                let moved = self.readable.wait_until_or_interrupted(cx, |cx| self.hand_over(cx, &mut buffer, into));
+                moved.map_err(restarting)?
+            } else {
+                match self.hand_over(cx, &mut buffer, into) {
+                    Some(moved) => moved,
+                    None if done > 0 => break,
+                    None => return Err(Errno::EAGAIN),
                 }
             };
             done += arrived;

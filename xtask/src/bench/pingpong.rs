@@ -1,0 +1,183 @@
+//! `cargo xtask bench pingpong`: what a round trip between two threads costs, by every way there is: time at several CPU counts, and
+//! guest instructions on one CPU.
+//!
+//! Invariant: where QEMU counts (`-icount shift=0`), an instruction is a nanosecond and a tick of the time-stamp counter, so the
+//! program's own reading of that counter is the number of instructions, the same whatever the host is doing.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::build::{self, Messages, Profile};
+use crate::comparison::Boot;
+use crate::ending::Ending;
+use crate::error::{Explain, Failure, Outcome};
+use crate::framing::FirstProgram;
+use crate::machine::Machine;
+use crate::root::{self, Extra};
+use crate::{children, host_tests, places, programs};
+
+pub const CPU_COUNTS: [u32; 3] = [1, 2, 4];
+const PROGRAM: &str = "/tests/pingpong";
+/// Round trips of which the instructions are counted.
+const COUNTED_ROUNDS: &str = "2000";
+const MEMORY: &str = "512M";
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// By way and placement: nanoseconds of the best and of the middle batch, ticks of all on average.
+type Table = BTreeMap<(usize, String, String), Option<[u64; 3]>>;
+
+pub fn pingpong(counts: &[u32]) -> Outcome<u8> {
+    let program = build_program()?;
+    let kernel = build::kernel(Profile::Release, Messages::Shown)?;
+    let bytes = std::fs::read(&program).explain(format_args!("reading {}", program.display()))?;
+    let extra = Extra { name: PROGRAM.trim_start_matches('/').to_owned(), permissions: 0o755, bytes };
+    let root = root::store("pingpong.cpio", &root::built_in(&[extra])?)?;
+    println!("donated, queued: both on one CPU, with donation or (as SCHED_BATCH) through its queue; busy: beside a third thread there");
+    println!("cross: each on a CPU of its own; free: wherever the kernel puts them");
+    println!("\nguest instructions for each round trip, one CPU");
+    print(&[(String::from("instructions"), counted(&kernel, &root)?)], |_, [_, _, ticks]| ticks);
+    let mut timed = Vec::new();
+    for &cpus in counts {
+        timed.push((format!("{cpus} CPUs"), boot(&kernel, &root, cpus)?));
+    }
+    println!("\nnanoseconds for each round trip: the best batch; where others are busy, the middle one");
+    print(&timed, |placement, [best, middle, _]| if placement.ends_with("busy") { middle } else { best });
+    Ok(0)
+}
+
+fn build_program() -> Outcome<PathBuf> {
+    let mut cargo = host_tests::cargo();
+    cargo.args(["build", "--release", "--package", "bench-programs", "--target", programs::HOST_TARGET]);
+    cargo.arg("--target-dir").arg(places::programs_target());
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static");
+    cargo.env("CARGO_PROFILE_RELEASE_DEBUG", "0").env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
+    let built = cargo.stdin(Stdio::null()).stdout(std::io::stderr()).status().explain("starting cargo")?;
+    if !built.success() {
+        return Err(Failure::new("the programs of bench do not build"));
+    }
+    Ok(places::programs_target().join(programs::HOST_TARGET).join("release/pingpong"))
+}
+
+fn boot(kernel: &Path, root: &Path, cpus: u32) -> Outcome<Table> {
+    let command = [PROGRAM, "0"].map(str::to_owned);
+    let boot = Boot { kernel, root: Some(root), cpus, memory: MEMORY, command: &command, append: "", input: &[], patience: PATIENCE };
+    let booted = boot.run()?;
+    if booted.remains.ending != Ending::Exited(0) {
+        return Err(Failure::new(format!("with {cpus} CPUs {}", booted.story())));
+    }
+    table(&booted.output)
+}
+
+fn counted(kernel: &Path, root: &Path) -> Outcome<Table> {
+    let first = FirstProgram {
+        path: PROGRAM.as_ref(),
+        arguments: &[COUNTED_ROUNDS.into()],
+        is_on_terminal: false,
+        window: (24, 80),
+        terminal_kind: "linux",
+        append: "",
+    };
+    let machine = Machine {
+        kernel: kernel.to_path_buf(),
+        root: Some(root.to_path_buf()),
+        cpus: 1,
+        memory: MEMORY.to_owned(),
+        command_line: first.command_line(),
+        debugger: None,
+    };
+    let mut command = counting(&machine.command()?);
+    children::dies_with_us(&mut command);
+    // Its input stays open: the end of that would be the end of the console.
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    let output = command.spawn().and_then(|mut child| {
+        let input = child.stdin.take();
+        let output = child.wait_with_output();
+        drop(input);
+        output
+    });
+    table(&output.explain("running QEMU")?.stdout)
+}
+
+/// The same machine, but with instructions for a clock. Iterations of string instructions would count as many: without those (ERMS).
+fn counting(machine: &Command) -> Command {
+    let mut counting = Command::new(machine.get_program());
+    let mut before = String::new();
+    for argument in machine.get_args() {
+        let word = argument.to_string_lossy().into_owned();
+        match before.as_str() {
+            "-accel" => counting.arg("tcg,thread=single"),
+            "-cpu" => counting.arg("max,-erms,-fsrm"),
+            // Nobody reads what goes to the inherited descriptors.
+            "-chardev" if word.contains("/dev/fd/") => counting.arg(word.replace("file,", "null,").split(",path").next().unwrap_or("")),
+            _ => counting.arg(argument),
+        };
+        before = word;
+    }
+    counting.args(["-icount", "shift=0,sleep=off"]);
+    counting
+}
+
+fn table(output: &[u8]) -> Outcome<Table> {
+    let text = String::from_utf8_lossy(output);
+    let rows = text.lines().enumerate().map(|(number, line)| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [way, placement, rest @ ..] = &words[..] else { return None };
+        let numbers: Vec<u64> = rest.iter().filter_map(|word| word.parse().ok()).collect();
+        Some(((number, (*way).to_owned(), (*placement).to_owned()), <[u64; 3]>::try_from(numbers).ok()))
+    });
+    let rows: Option<Table> = rows.collect();
+    rows.filter(|rows| !rows.is_empty()).ok_or_else(|| Failure::new(format!("the program said: {text}")))
+}
+
+/// Ways down, and for each run the placements across.
+fn print(runs: &[(String, Table)], choose: impl Fn(&str, [u64; 3]) -> u64) {
+    for (name, table) in runs {
+        let mut placements: Vec<&String> = Vec::new();
+        let mut ways: Vec<&String> = Vec::new();
+        for (_, way, placement) in table.keys() {
+            if !placements.contains(&placement) {
+                placements.push(placement);
+            }
+            if !ways.contains(&way) {
+                ways.push(way);
+            }
+        }
+        print!("{name:<14}");
+        placements.iter().for_each(|placement| print!(" {placement:>13}"));
+        println!();
+        for way in ways {
+            print!("{way:<14}");
+            for placement in &placements {
+                let found = table.iter().find(|((_, of, at), _)| of == way && at == *placement);
+                let cell = found.and_then(|(_, numbers)| *numbers).map(|numbers| choose(placement, numbers));
+                print!(" {:>13}", cell.map_or_else(|| "not there".to_owned(), |cell| cell.to_string()));
+            }
+            println!();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_programs_lines_become_rows_in_their_order() {
+        let rows = table(b"pipe donated 1 2 3\nchannel free not available\n").unwrap();
+        let rows: Vec<_> = rows.into_iter().collect();
+        assert_eq!(rows[0], ((0, "pipe".into(), "donated".into()), Some([1, 2, 3])));
+        assert_eq!(rows[1].1, None);
+        assert!(table(b"").is_err() && table(b"nonsense\n").is_err());
+    }
+
+    #[test]
+    fn a_counting_machine_has_one_cpu_thread_and_no_inherited_descriptors() {
+        let mut command = Command::new("qemu");
+        command.args(["-accel", "kvm", "-cpu", "host", "-chardev", "file,id=log,path=/dev/fd/120", "-m", "1G"]);
+        let words: Vec<String> = counting(&command).get_args().map(|word| word.to_string_lossy().into_owned()).collect();
+        let expected = ["-accel", "tcg,thread=single", "-cpu", "max,-erms,-fsrm", "-chardev", "null,id=log", "-m", "1G", "-icount"];
+        assert_eq!(words[..9], expected);
+    }
+}
