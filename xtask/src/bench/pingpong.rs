@@ -86,6 +86,8 @@ fn counted(kernel: &Path, root: &Path) -> Outcome<Table> {
         memory: MEMORY.to_owned(),
         command_line: first.command_line(),
         debugger: None,
+        monitor: None,
+        is_deterministic: false,
     };
     let mut command = counting(&machine.command()?);
     children::dies_with_us(&mut command);
