@@ -13,8 +13,8 @@ use crate::file::{FileTable, OpenFile};
 use crate::fs::{FileSystemContext, Location};
 use crate::process::program::Wish;
 use crate::process::status::ExitStatus;
-use crate::process::{claim_terminal, death, first};
-use crate::tty::Terminal;
+use crate::process::{death, first};
+use crate::tty::{Terminal, jobs};
 
 /// The first program and what it finds.
 pub struct FirstProgram {
@@ -45,8 +45,7 @@ pub fn start(cx: &mut TaskContext, program: FirstProgram) -> Result<(), Errno> {
     let wish = Wish { path: program.path, arguments: strings(&program.arguments)?, environment: strings(&program.environment)? };
     let task = first::make(cx, files, places)?;
     if let Some(terminal) = program.terminal {
-        claim_terminal(cx, &task, terminal.clone())?;
-        terminal.begin_session(cx, task.id(), task.id());
+        jobs::claim(cx, &terminal, &task, task.id(), false)?;
     }
     let started = first::run(cx, &task, wish);
     if started.is_err() {

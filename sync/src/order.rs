@@ -8,13 +8,13 @@ use crate::cpu;
 
 lock_order! {
     // Held across sleeps. User memory may be touched only under those above AddressSpaceParent.
-    Terminal: Sleep, Mounts: Sleep, Rename: Sleep, FilePosition: Sleep, DirectoryParent: Sleep, DirectoryChild: Sleep, Exec: Sleep,
+    Mounts: Sleep, Rename: Sleep, FilePosition: Sleep, DirectoryParent: Sleep, DirectoryChild: Sleep, Exec: Sleep,
     ProcessTree: Sleep, Node: Sleep, PipeReaders: Sleep, SocketReader: Sleep, AddressSpaceParent: Sleep, AddressSpaceChild: Sleep,
     PageCache: Sleep,
     // Preemption off; never taken by a handler.
     FileTable: Task, FileSystemContext: Task, Credentials: Task, ThreadPayload: Task, Futex: Task, FutexPair: Task,
     Pipe: Task, Channel: Task, InFlight: Task, Poll: Task, TimerTable: Task, MountTable: Task, Directory: Task, DirectoryPair: Task, FileFacts: Task,
-    FilePages: Task, RecordLocks: Task, TerminalState: Task, SocketNames: Task, Socket: Task, SocketPair: Task, Parcels: Task,
+    FilePages: Task, RecordLocks: Task, PseudoTerminals: Task, TerminalState: Task, SocketNames: Task, Socket: Task, SocketPair: Task, Parcels: Task,
     // Interrupts off.
     Signals: Irq, DeviceQueue: Irq, ConsoleInput: Irq, Timers: Irq, WaitQueue: Irq, ThreadState: Irq, ThreadList: Irq,
     Pulses: Irq, RunQueue: Irq, RunQueuePair: Irq, Vectors: Irq, CrossCall: Irq, IoApic: Irq, KernelMap: Irq, FrameZone: Irq,
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_mask_of_ranks_prints_as_names() {
-        assert_eq!(Names(1 << Log::RANK | 1).to_string(), "Terminal, Log");
+        assert_eq!(Names(1 << Log::RANK | 1).to_string(), "Mounts, Log");
         assert_eq!(Names(0).to_string(), "nothing");
     }
 
@@ -187,6 +187,6 @@ mod tests {
         sleep_release::<Node>();
         let Err(message) = refused else { panic!("Mounts was taken under Node") };
         let message = message.downcast_ref::<std::string::String>().cloned().unwrap_or_default();
-        assert!(message.contains("taking Mounts (rank 1) while holding Node"), "{message}");
+        assert!(message.contains("taking Mounts (rank 0) while holding Node"), "{message}");
     }
 }

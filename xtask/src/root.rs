@@ -22,7 +22,7 @@ root:x:0:0:root:/root:/bin/sh
 user:x:1000:1000:user:/home/user:/bin/sh
 nobody:x:65534:65534:nobody:/:/bin/sh
 ";
-const GROUPS: &str = "root:x:0:\nuser:x:1000:\nnogroup:x:65534:\n";
+const GROUPS: &str = "root:x:0:\ntty:x:5:\nuser:x:1000:\nnogroup:x:65534:\n";
 
 /// A file that a test adds to the built-in root.
 pub struct Extra {

@@ -16,7 +16,6 @@ use libkernel::address_space::{UserAddress, user};
 use libkernel::{sched, thread};
 use sync::{Once, TaskContext};
 
-use super::ControllingTerminal;
 use super::current::current;
 use super::program_timers;
 use super::shared::Process;
@@ -26,6 +25,7 @@ use super::table::TREE;
 use super::task::Task;
 use super::tree::{FIRST, Tree, Zombie};
 use crate::file::in_flight;
+use super::{ControllingTerminal, Farewell};
 use crate::futex;
 
 /// Called when the first process ends: the machine has nothing left to do.
@@ -230,7 +230,7 @@ fn tell_all(cx: &mut TaskContext, process: &Arc<Process>, status: ExitStatus, co
         child::tell_orphans(cx, group);
     }
     if let Some(terminal) = terminal {
-        give_up(cx, terminal);
+        give_up(cx, &*terminal, process.id(), true);
     }
     for (child, parent, status) in adopted {
         child::tell_ended(cx, &child, &parent, SIGCHLD, status);
@@ -250,13 +250,16 @@ fn bury(cx: &mut TaskContext, stray: &Arc<Process>) {
     drop(gone);
 }
 
-/// The leader of a session is gone: those who read from its terminal hear of it, and the terminal is free.
-pub(super) fn give_up(cx: &mut TaskContext, terminal: Arc<dyn ControllingTerminal>) {
-    let foreground = terminal.foreground_group(cx);
-    terminal.session_ended(cx);
-    if foreground > 0 {
-        for signal in [SIGHUP, SIGCONT] {
-            post::send_to_group(cx, foreground, SignalInfo::new(signal, code::KERNEL));
+/// The leader of a session is gone (`at_end`) or wants its terminal no more: those in front hear of it, and the terminal is free.
+pub(super) fn give_up(cx: &mut TaskContext, terminal: &dyn ControllingTerminal, session: i32, at_end: bool) {
+    let (group, signals): (i32, &[u32]) = match terminal.end_session(cx, session) {
+        Farewell::InFront(group) if at_end => (group, &[SIGHUP]),
+        Farewell::InFront(group) | Farewell::HungUpBefore(group) => (group, &[SIGHUP, SIGCONT]),
+        Farewell::Nobody => return,
+    };
+    if group > 0 {
+        for signal in signals {
+            post::send_to_group(cx, group, SignalInfo::new(*signal, code::KERNEL));
         }
     }
 }

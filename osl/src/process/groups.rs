@@ -74,7 +74,7 @@ pub fn claim_terminal(cx: &mut TaskContext, task: &Task, terminal: Arc<dyn Contr
     let mut tree = TREE.lock(cx);
     let leads = tree.entries.get(&id).is_some_and(|entry| entry.session == id);
     let session = tree.sessions.get_mut(&id).filter(|_| leads).ok_or(Errno::EPERM)?;
-    if session.terminal.as_ref().is_some_and(|owned| owned.device_number() != terminal.device_number()) {
+    if session.terminal.as_ref().is_some_and(|owned| owned.device_number() != terminal.device_number() && owned.controls(cx, id)) {
         return Err(Errno::EPERM);
     }
     let before = session.terminal.replace(terminal);
@@ -89,9 +89,12 @@ pub fn release_terminal(cx: &mut TaskContext, task: &Task) -> Result<(), Errno> 
     let mut tree = TREE.lock(cx);
     let leads = tree.entries.get(&id).is_some_and(|entry| entry.session == id);
     let terminal = tree.sessions.get_mut(&id).filter(|_| leads).and_then(|session| session.terminal.take());
+    if let Some(entry) = tree.entries.get_mut(&id).filter(|_| !leads) {
+        entry.left_terminal = true;
+    }
     drop(tree);
     match terminal {
-        Some(terminal) => give_up(cx, terminal),
+        Some(terminal) => give_up(cx, &*terminal, id, false),
         None if leads => return Err(Errno::ENOTTY),
         None => {}
     }

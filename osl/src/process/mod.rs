@@ -42,5 +42,5 @@ pub use restart::Restart;
 pub use shared::Process;
 pub use table::{Relations, all, find, find_task, in_group, in_session};
 pub use task::Task;
-pub use terminal::ControllingTerminal;
+pub use terminal::{ControllingTerminal, Farewell};
 pub use times::Spent;

@@ -137,7 +137,7 @@ impl Process {
     }
 
     /// What it does about each signal.
-    pub fn actions(&self, cx: &TaskContext) -> Arc<SignalActions> {
+    pub fn actions<X: Allows<kind::Irq>>(&self, cx: &X) -> Arc<SignalActions> {
         self.actions.lock(cx).clone()
     }
 
@@ -157,12 +157,12 @@ impl Process {
     }
 
     /// A resource limit.
-    pub fn limit(&self, cx: &TaskContext, number: u32) -> Option<Rlimit> {
+    pub fn limit<X: Allows<kind::Task>>(&self, cx: &X, number: u32) -> Option<Rlimit> {
         self.shared.lock(cx).limits.get(number)
     }
 
     /// The soft limit of a resource.
-    pub fn soft_limit(&self, cx: &TaskContext, number: u32) -> u64 {
+    pub fn soft_limit<X: Allows<kind::Task>>(&self, cx: &X, number: u32) -> u64 {
         self.limit(cx, number).map_or(0, |limit| limit.soft)
     }
 

@@ -61,6 +61,13 @@ pub fn in_session(cx: &mut TaskContext, session: i32) -> Vec<Arc<Process>> {
 impl Process {
     /// Its place among the others; all zero once it was waited for.
     pub fn relations(&self, cx: &mut TaskContext) -> Relations {
+        let mut relations = self.own_relations(cx);
+        let session = relations.session;
+        relations.terminal = relations.terminal.filter(|terminal| terminal.controls(cx, session));
+        relations
+    }
+
+    fn own_relations(&self, cx: &mut TaskContext) -> Relations {
         let tree = TREE.lock(cx);
         let Some(entry) = tree.entries.get(&self.id()) else {
             return Relations { parent: 0, group: 0, session: 0, terminal: None, is_zombie: true };
@@ -69,7 +76,7 @@ impl Process {
             parent: entry.parent,
             group: entry.group,
             session: entry.session,
-            terminal: tree.sessions.get(&entry.session).and_then(|session| session.terminal.clone()),
+            terminal: tree.sessions.get(&entry.session).and_then(|session| session.terminal.clone()).filter(|_| !entry.left_terminal),
             is_zombie: entry.zombie.is_some(),
         }
     }

@@ -1,8 +1,22 @@
 //! What a session needs to know of its controlling terminal; the terminals themselves stand elsewhere.
 //!
-//! Invariant: no lock of this folder is held while a terminal is asked.
+//! Invariant: a session has its terminal only as long as the terminal says so too. A terminal that is asked takes no lock of this folder.
+
+use alloc::sync::Arc;
+use core::any::Any;
 
 use sync::TaskContext;
+
+/// Whom a session's end concerns among those who used its terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Farewell {
+    /// The group that is in front.
+    InFront(i32),
+    /// The group that was in front when the terminal was hung up.
+    HungUpBefore(i32),
+    /// Nobody.
+    Nobody,
+}
 
 /// A terminal as the session sees it that it controls.
 pub trait ControllingTerminal: Send + Sync {
@@ -10,8 +24,14 @@ pub trait ControllingTerminal: Send + Sync {
     fn device_number(&self) -> u32;
 
     /// The group that reads from it, 0 or less for none.
-    fn foreground_group(&self, cx: &mut TaskContext) -> i32;
+    fn foreground_group(&self, cx: &TaskContext) -> i32;
 
-    /// The session is over or gave the terminal up: forget session and foreground group.
-    fn session_ended(&self, cx: &mut TaskContext);
+    /// Whether it is this session's, in the terminal's own view: it may have been hung up, or have been taken away.
+    fn controls(&self, cx: &TaskContext, session: i32) -> bool;
+
+    /// The session is over or gives the terminal up: forget session and foreground group.
+    fn end_session(&self, cx: &TaskContext, session: i32) -> Farewell;
+
+    /// The terminal as what it is.
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }

@@ -42,6 +42,8 @@ pub struct Entry {
     pub exit_signal: u32,
     /// Whether it has changed its program: its parent may not move it to another group any more.
     pub has_new_program: bool,
+    /// It gave its session's terminal up, for itself alone.
+    pub left_terminal: bool,
     /// Whether it becomes the parent of its descendants' orphans.
     pub adopts: bool,
     /// It has ended, and its parent has said that it will never ask: it is as good as buried.
@@ -121,12 +123,12 @@ impl Tree {
     /// A new process as a child of `parent` (0: the first), in its parent's group and session.
     pub fn add_process(&mut self, process: Arc<Process>, parent: i32, exit_signal: u32) {
         let id = process.id();
-        let (group, session) = match self.entries.get_mut(&parent) {
+        let (group, session, left_terminal) = match self.entries.get_mut(&parent) {
             Some(entry) => {
                 entry.children.insert(id);
-                (entry.group, entry.session)
+                (entry.group, entry.session, entry.left_terminal)
             }
-            None => (id, id),
+            None => (id, id, false),
         };
         let entry = Entry {
             process,
@@ -136,6 +138,7 @@ impl Tree {
             session,
             exit_signal,
             has_new_program: false,
+            left_terminal,
             adopts: false,
             is_stray: false,
             zombie: None,
@@ -248,7 +251,9 @@ impl Tree {
 
     /// Makes a process the leader of a new session and a new group with its own number.
     pub fn begin_session(&mut self, id: i32) -> Option<Session> {
-        let before = core::mem::replace(&mut self.entries.get_mut(&id)?.session, id);
+        let entry = self.entries.get_mut(&id)?;
+        entry.left_terminal = false;
+        let before = core::mem::replace(&mut entry.session, id);
         self.join_session(id);
         self.move_to_group(id, id);
         self.leave_session(before)

@@ -5,10 +5,12 @@
 use alloc::sync::Arc;
 
 use abi::Errno;
+use abi::constant::O_NOCTTY;
 use abi::file::device_number;
 use libkernel::device as kernel_device;
 use sync::TaskContext;
 
+use super::devpts;
 use super::host_stream::{HostStream, Stream};
 use super::log_device::LogDevice;
 use super::memory_devices::{Kind as Memory, MemoryDevice};
@@ -18,7 +20,7 @@ use crate::fs::mount::{self, Location, Mount};
 use crate::fs::node::{Kind, New, Node};
 use crate::fs::tmpfs::Tmpfs;
 use crate::process;
-use crate::tty::{TerminalFile, console_terminal};
+use crate::tty::{MasterFile, Terminal, TerminalFile, console_terminal, master};
 
 /// Pages that files in `/dev` may hold.
 const LIMIT: u64 = 1024;
@@ -36,7 +38,7 @@ const fn device(name: &'static str, major: u32, minor: u32, mode: u32) -> Device
     Device { name, number: (major, minor), mode }
 }
 
-static DEVICES: [Device; 12] = [
+static DEVICES: [Device; 13] = [
     device("null", 1, 3, 0o666),
     device("zero", 1, 5, 0o666),
     device("full", 1, 7, 0o666),
@@ -46,6 +48,7 @@ static DEVICES: [Device; 12] = [
     device("tty1", 4, 1, 0o620),
     device("tty", 5, 0, 0o666),
     device("console", 5, 1, 0o600),
+    device("ptmx", 5, 2, 0o666),
     device("hostio", HOST, 0, 0o666),
     device("hosterr", HOST, 1, 0o666),
     device("tty0", 4, 0, 0o620),
@@ -67,7 +70,10 @@ pub fn mount_at(cx: &mut TaskContext, place: Location) -> Result<Arc<Mount>, Err
         root.create(cx, name.as_bytes(), New { kind: Kind::Link, mode: 0o777, target: target.as_bytes(), ..plain })?;
     }
     root.create(cx, b"shm", New { kind: Kind::Directory, mode: 0o1777, ..plain })?;
-    mount::mount(cx, root, Some(place), "devtmpfs", "devtmpfs")
+    let pts = root.create(cx, b"pts", New { kind: Kind::Directory, mode: 0o755, ..plain })?;
+    let mount = mount::mount(cx, root, Some(place), "devtmpfs", "devtmpfs")?;
+    devpts::mount_at(cx, Location { mount: mount.clone(), node: pts })?;
+    Ok(mount)
 }
 
 /// Opens a device by its number.
@@ -82,8 +88,11 @@ fn open(cx: &mut TaskContext, opening: &Opening<'_>) -> Result<Arc<dyn File>, Er
         (1, 11) => Ok(Arc::new(LogDevice::new(node.clone()))),
         (4, 0 | 1) | (5, 1) => {
             let terminal = console_terminal().ok_or(Errno::ENXIO)?;
-            TerminalFile::open(cx, terminal, node, opening.flags)
+            let flags = if opening.device == (4, 1) { opening.flags } else { opening.flags | O_NOCTTY };
+            TerminalFile::open(cx, terminal, node, flags)
         }
+        (5, 2) => Ok(MasterFile::open(cx, node)?),
+        (master::MAJOR, _) => devpts::open(cx, node, opening.flags),
         (5, 0) => own_terminal(cx, node, opening.flags),
         (HOST, 0) => host(node, Stream::Standard),
         (HOST, 1) => host(node, Stream::Errors),
@@ -95,11 +104,8 @@ fn open(cx: &mut TaskContext, opening: &Opening<'_>) -> Result<Arc<dyn File>, Er
 fn own_terminal(cx: &mut TaskContext, node: &Arc<dyn Node>, flags: u32) -> Result<Arc<dyn File>, Errno> {
     let task = process::current(cx).ok_or(Errno::ENXIO)?;
     let own = task.process().relations(cx).terminal.ok_or(Errno::ENXIO)?;
-    let terminal = console_terminal().ok_or(Errno::ENXIO)?;
-    if own.device_number() != process::ControllingTerminal::device_number(&**terminal) {
-        return Err(Errno::ENXIO);
-    }
-    TerminalFile::open(cx, terminal, node, flags | abi::constant::O_NOCTTY)
+    let terminal = own.as_any().downcast::<Terminal>().map_err(|_| Errno::ENXIO)?;
+    TerminalFile::open(cx, &terminal, node, flags | O_NOCTTY)
 }
 
 fn host(node: &Arc<dyn Node>, stream: Stream) -> Result<Arc<dyn File>, Errno> {

@@ -1,9 +1,10 @@
-//! File systems that look at the kernel: `/dev`, `/proc`, `/sys`.
+//! File systems that look at the kernel: `/dev`, `/dev/pts`, `/proc`, `/sys`.
 //!
 //! They stand above files, processes and terminals because they show all of these. `tree` makes a file out of closures,
 //! `fixed` a directory out of a constant list; the rest say what is shown.
 
 pub mod dev;
+pub mod devpts;
 pub mod fixed;
 pub mod host_stream;
 pub mod log_device;

@@ -29,7 +29,7 @@ pub fn console_terminal() -> Option<&'static Arc<Terminal>> {
 /// Makes the console a terminal and starts the thread that reads it. Called once, before the first program.
 pub fn start(cx: &mut TaskContext) -> Result<(), Errno> {
     let console = device::console().ok_or(Errno::ENXIO)?;
-    let terminal = Terminal::new(device_number(MAJOR, MINOR), console);
+    let terminal = Terminal::of_console(device_number(MAJOR, MINOR), console);
     CONSOLE.set(terminal.clone()).map_err(|_| Errno::EBUSY)?;
     let entry = Box::new(move |cx: &mut TaskContext| feed(cx, console, &terminal));
     sched::spawn(cx, Spawn::kernel("tty", entry)).map_err(errno)?;
@@ -41,10 +41,21 @@ fn feed(cx: &mut TaskContext, console: &'static dyn Console, terminal: &Arc<Term
     let mut bytes = [0; 256];
     loop {
         match console.read(cx, &mut bytes) {
-            Ok(ConsoleEvent::Bytes(count)) => terminal.receive(cx, bytes.get(..count).unwrap_or(&[])),
+            Ok(ConsoleEvent::Bytes(count)) => type_all(cx, terminal, bytes.get(..count).unwrap_or(&[])),
             Ok(ConsoleEvent::Window { rows, columns }) => terminal.resize(cx, WindowSize { rows, columns, ..WindowSize::default() }),
-            Ok(ConsoleEvent::End) => return terminal.hang_up(cx),
+            Ok(ConsoleEvent::End) => return terminal.hang_up(),
             Err(_) => {}
         }
+    }
+}
+
+/// Types all of it. Without readers this waits, and the device holds what comes meanwhile.
+fn type_all(cx: &mut TaskContext, terminal: &Terminal, mut keys: &[u8]) {
+    while !keys.is_empty() {
+        let attempt = |cx: &mut TaskContext| terminal.try_type(cx, keys);
+        // Short of memory, keys are lost.
+        let Ok((count, todo)) = terminal.master_changed.wait_until(cx, attempt) else { return };
+        terminal.act(cx, todo);
+        keys = keys.get(count..).unwrap_or(&[]);
     }
 }

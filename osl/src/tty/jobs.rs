@@ -7,12 +7,12 @@ use alloc::sync::Arc;
 use abi::Errno;
 use abi::signal::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SignalInfo};
 use abi::terminal::local;
-use sync::TaskContext;
+use sync::{PreemptOff, TaskContext};
 
 use super::line::KeySignal;
 use super::settings::Settings;
 use super::terminal::Terminal;
-use crate::process::{self, ControllingTerminal, Task, signals};
+use crate::process::{self, ControllingTerminal, Process, Task, signals};
 
 /// `si_code` of a signal from the kernel itself.
 const FROM_KERNEL: i32 = 0x80;
@@ -82,21 +82,45 @@ pub fn check_change(cx: &mut TaskContext, terminal: &Terminal) -> Result<(), Err
     Err(Errno::ERESTARTSYS)
 }
 
-/// Makes the terminal the controlling one of the caller's session. With `only_if_free`, quietly nothing when it cannot be.
-pub fn take(cx: &mut TaskContext, terminal: &Arc<Terminal>, only_if_free: bool) -> Result<(), Errno> {
+/// Who asks to get a terminal: the task, its group, and whether it leads a session that has none.
+fn claimant(cx: &mut TaskContext) -> Result<(Arc<Task>, i32, bool), Errno> {
     let task = process::current(cx).ok_or(Errno::EPERM)?;
     let relations = task.process().relations(cx);
-    let owner = terminal.state.lock(cx).session;
-    if owner == relations.session && owner != 0 {
+    let may = relations.session == task.process().id() && relations.terminal.is_none();
+    Ok((task, relations.group, may))
+}
+
+/// Makes the terminal the controlling one of the caller's session, if that has none and nobody has this one.
+pub fn take_if_free(cx: &mut TaskContext, terminal: &Arc<Terminal>) -> Result<(), Errno> {
+    let (task, group, may) = claimant(cx)?;
+    if may && terminal.state.lock(cx).session == 0 {
+        // Somebody may be faster; then the opening is an opening and nothing more.
+        let _somebody_else_has_it = claim(cx, terminal, &task, group, false);
+    }
+    Ok(())
+}
+
+/// The same by request (`TIOCSCTTY`). With `steals`, root takes it away from another session.
+pub fn take(cx: &mut TaskContext, terminal: &Arc<Terminal>, can_read: bool, steals: bool) -> Result<(), Errno> {
+    let (task, group, may) = claimant(cx)?;
+    if terminal.state.lock(cx).session == task.process().id() {
         return Ok(());
     }
-    let may = owner == 0 && relations.session == task.process().id() && relations.terminal.is_none();
-    if !may {
-        return if only_if_free { Ok(()) } else { Err(Errno::EPERM) };
+    let privileged = task.credentials(cx).is_privileged();
+    if !may || !(can_read || privileged) {
+        return Err(Errno::EPERM);
     }
-    process::claim_terminal(cx, &task, terminal.clone())?;
-    terminal.begin_session(cx, relations.session, relations.group);
-    Ok(())
+    claim(cx, terminal, &task, group, steals && privileged)
+}
+
+/// The terminal agrees first: a session's link to one that controls another session counts for nothing.
+pub fn claim(cx: &mut TaskContext, terminal: &Arc<Terminal>, task: &Arc<Task>, group: i32, steals: bool) -> Result<(), Errno> {
+    terminal.begin_session(cx, task.process(), group, steals)?;
+    let claimed = process::claim_terminal(cx, task, terminal.clone());
+    if claimed.is_err() {
+        terminal.end_session(cx, task.process().id());
+    }
+    claimed
 }
 
 /// The caller lets go of its terminal; when it leads the session, the whole session does.
@@ -105,10 +129,14 @@ pub fn give_up(cx: &mut TaskContext, terminal: &Terminal) -> Result<(), Errno> {
     process::release_terminal(cx, &task)
 }
 
-/// Sets the group that reads, which must be of the terminal's session.
-pub fn set_foreground(cx: &mut TaskContext, terminal: &Terminal, group: i32) -> Result<(), Errno> {
-    check_change(cx, terminal)?;
-    let (_, _, session) = own_place(cx, terminal)?;
+/// The session of a caller that may say which group of it reads.
+pub fn check_owner(cx: &mut TaskContext, terminal: &Terminal) -> Result<i32, Errno> {
+    check_change(cx, terminal).map_err(|error| if error == Errno::EIO { Errno::ENOTTY } else { error })?;
+    own_place(cx, terminal).map(|(_, _, session)| session)
+}
+
+/// Sets the group that reads, which must be of the session.
+pub fn set_foreground(cx: &mut TaskContext, terminal: &Terminal, session: i32, group: i32) -> Result<(), Errno> {
     if group < 0 {
         return Err(Errno::EINVAL);
     }
@@ -117,18 +145,24 @@ pub fn set_foreground(cx: &mut TaskContext, terminal: &Terminal, group: i32) -> 
     if first.relations(cx).session != session {
         return Err(Errno::EPERM);
     }
-    terminal.update(cx, |state| state.foreground = group);
+    let mut state = terminal.state.lock(cx);
+    if state.session == session {
+        state.foreground = group;
+    }
+    Ok(())
+}
+
+/// A signal to the foreground group, by request of the master (`TIOCSIG`).
+pub fn send_key(cx: &mut TaskContext, terminal: &Terminal, signal: u64) -> Result<(), Errno> {
+    let signal = u32::try_from(signal).ok().filter(|signal| [SIGINT, SIGQUIT, SIGTSTP].contains(signal)).ok_or(Errno::EINVAL)?;
+    let foreground = terminal.state.lock(cx).foreground;
+    send(cx, foreground, signal);
     Ok(())
 }
 
 /// The other end is gone: the leader of the session is told, so that it can end its jobs.
-pub fn hang_up(cx: &mut TaskContext, session: i32) {
-    if session <= 0 {
-        return;
-    }
-    if let Some(leader) = process::find(cx, session) {
-        for signal in [SIGHUP, SIGCONT] {
-            signals::send_to_process(cx, &leader, SignalInfo::new(signal, FROM_KERNEL));
-        }
+pub fn hang_up(off: &PreemptOff, leader: &Process) {
+    for signal in [SIGHUP, SIGCONT] {
+        signals::send_to_process(off, leader, SignalInfo::new(signal, FROM_KERNEL));
     }
 }

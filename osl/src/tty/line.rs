@@ -1,14 +1,14 @@
 //! The line discipline: what keys become before a program reads them.
 //!
-//! Invariant: pure. In canonical mode only finished lines can be read, one per read; an empty one is an end of file. Nothing
-//! grows beyond `LIMIT` bytes, whatever arrives.
+//! Invariant: pure. In canonical mode only finished lines can be read, one per read; an empty one is an end of file. At most `LIMIT`
+//! bytes wait: while there is a place (`has_place`) nothing is lost but what is typed at the end of a line that is too long.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use abi::terminal::{Termios, character, input, local};
+use abi::terminal::{Termios, character, input, local, packet};
 
-use super::output::{Output, TAB};
+use super::output::Output;
 use super::settings::{INITIAL, Settings};
 
 /// The most bytes that wait to be read, and the longest line that can be edited.
@@ -25,31 +25,45 @@ pub enum KeySignal {
     Stop,
 }
 
-/// What is to be done after the lock is released.
+/// What is to be done after the byte was taken.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Effects {
     /// Bytes for the screen.
     pub screen: Vec<u8>,
     /// Signals for the foreground group.
     pub signals: Vec<KeySignal>,
+    /// Output that nobody has seen yet is void.
+    pub flushes_output: bool,
+    /// News for a master in packet mode, in the bits of `TIOCPKT`.
+    pub news: u8,
     /// Readers may find something, or writers go on.
     pub wake: bool,
+}
+
+/// What a byte that can be read stands for besides itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    None,
+    /// It is the last of its line.
+    EndsLine,
+    /// It is no byte at all but the end of the line before it.
+    EndOfFile,
 }
 
 /// The state of the line.
 #[derive(Clone, Debug)]
 pub struct Line {
-    settings: Termios,
-    output: Output,
-    /// Canonical: finished lines.
-    lines: VecDeque<VecDeque<u8>>,
-    /// Raw: bytes.
-    raw: VecDeque<u8>,
-    editing: Vec<u8>,
-    /// Where the edited line begins on the screen.
-    begin_column: usize,
+    pub(super) settings: Termios,
+    pub(super) output: Output,
+    pub(super) bytes: VecDeque<(u8, Mark)>,
+    /// How many of `bytes` belong to finished lines.
+    pub(super) finished: usize,
     literal_next: bool,
+    /// Between the marks of a hard-copy erasure.
+    pub(super) is_erasing: bool,
     is_stopped: bool,
+    /// Stopped by request: no key resumes it.
+    is_held: bool,
 }
 
 impl Default for Line {
@@ -60,16 +74,21 @@ impl Default for Line {
 
 impl Line {
     /// A line nobody has typed on, with the usual settings.
-    pub fn new() -> Self {
+    pub const fn new() -> Self {
+        Self::with(INITIAL)
+    }
+
+    /// The same with other settings.
+    pub const fn with(settings: Termios) -> Self {
         Self {
-            settings: INITIAL,
-            output: Output::default(),
-            lines: VecDeque::new(),
-            raw: VecDeque::new(),
-            editing: Vec::new(),
-            begin_column: 0,
+            settings,
+            output: Output::NEW,
+            bytes: VecDeque::new(),
+            finished: 0,
             literal_next: false,
+            is_erasing: false,
             is_stopped: false,
+            is_held: false,
         }
     }
 
@@ -78,25 +97,35 @@ impl Line {
         &self.settings
     }
 
-    /// Sets new settings; what was typed before stays readable in the new mode.
-    pub fn set_settings(&mut self, settings: Termios) {
-        let was_canonical = self.is_canonical();
-        self.settings = settings;
-        if was_canonical && !self.is_canonical() {
-            let lines = core::mem::take(&mut self.lines);
-            self.raw.extend(lines.into_iter().flatten());
-            self.raw.extend(self.editing.drain(..));
-        } else if !was_canonical && self.is_canonical() && !self.raw.is_empty() {
-            self.lines.push_back(core::mem::take(&mut self.raw));
+    /// Sets new settings; what was typed before stays readable in the new mode. Answers the news for a master.
+    pub fn set_settings(&mut self, settings: Termios) -> u8 {
+        let before = core::mem::replace(&mut self.settings, settings.possible());
+        if (before.local ^ settings.local) & (local::ICANON | local::EXTPROC) != 0 {
+            self.bytes.iter_mut().for_each(|(_, mark)| *mark = Mark::None);
+            self.finished = if self.is_canonical() { self.bytes.len() } else { 0 };
+            if let Some((_, mark)) = self.bytes.back_mut().filter(|_| self.finished > 0) {
+                *mark = Mark::EndsLine;
+            }
+            self.is_erasing = false;
+            self.literal_next = false;
         }
-        if !self.settings.input_has(input::IXON) {
-            self.is_stopped = false;
+        let mut effects = Effects::default();
+        if before.input_has(input::IXON) && !settings.input_has(input::IXON) {
+            self.resume(&mut effects);
         }
+        let flow = if settings.stops_by_usual_keys() { packet::DO_STOP } else { packet::NO_STOP };
+        let flow = if before.stops_by_usual_keys() == settings.stops_by_usual_keys() { 0 } else { flow };
+        let is_external = (before.local | settings.local) & local::EXTPROC != 0;
+        effects.news | flow | if is_external { packet::IOCTL } else { 0 }
     }
 
-    /// Whether input comes in lines.
-    pub fn is_canonical(&self) -> bool {
+    fn is_canonical(&self) -> bool {
         self.settings.local_has(local::ICANON)
+    }
+
+    /// Whether input is read in lines.
+    pub fn reads_lines(&self) -> bool {
+        self.is_canonical() && !self.settings.local_has(local::EXTPROC)
     }
 
     /// Whether output waits (Ctrl-S).
@@ -104,84 +133,151 @@ impl Line {
         self.is_stopped
     }
 
-    /// Stops or resumes output (`tcflow`).
-    pub fn set_stopped(&mut self, stopped: bool) {
-        self.is_stopped = stopped;
+    /// Stops or resumes output (`tcflow`): answers the news for a master.
+    pub fn set_held(&mut self, held: bool) -> u8 {
+        let mut effects = Effects::default();
+        if held && !self.is_held {
+            self.stop(&mut effects);
+            self.is_held = true;
+        } else if !held && self.is_held {
+            self.is_held = false;
+            self.resume(&mut effects);
+        }
+        effects.news
     }
 
     /// How many bytes can be read now.
     pub fn waiting(&self) -> usize {
-        if self.is_canonical() { self.lines.iter().map(VecDeque::len).sum() } else { self.raw.len() }
+        if !self.reads_lines() {
+            return self.bytes.len();
+        }
+        self.bytes.iter().take(self.finished).filter(|(_, mark)| *mark != Mark::EndOfFile).count()
     }
 
-    /// Whether a canonical read would not wait.
-    pub fn has_line(&self) -> bool {
-        !self.lines.is_empty()
+    /// Whether a read would find that many bytes (in canonical mode: a line).
+    pub fn has(&self, least: usize) -> bool {
+        if self.reads_lines() { self.finished > 0 } else { self.bytes.len() >= least.max(1) }
+    }
+
+    /// Whether the next key has a place. A line that is too long goes on for ever, but only its last byte changes.
+    pub fn has_place(&self) -> bool {
+        let left = LIMIT.saturating_sub(self.bytes.len());
+        let left = if self.settings.input_has(input::PARMRK) { left.div_ceil(3) } else { left };
+        left > 1 || self.is_overlong()
+    }
+
+    fn is_overlong(&self) -> bool {
+        self.is_canonical() && self.finished == 0
     }
 
     /// Takes bytes for a reader; `None` when there is nothing (in canonical mode: no finished line).
     pub fn take(&mut self, wanted: usize) -> Option<Vec<u8>> {
-        if !self.is_canonical() {
-            let count = wanted.min(self.raw.len());
-            return if count == 0 { None } else { Some(self.raw.drain(..count).collect()) };
+        if !self.has(1) {
+            return None;
         }
-        let line = self.lines.front_mut()?;
-        let count = wanted.min(line.len());
-        let taken = line.drain(..count).collect();
-        if line.is_empty() {
-            self.lines.pop_front();
+        if !self.reads_lines() {
+            let count = wanted.min(self.bytes.len());
+            return Some(self.bytes.drain(..count).map(|(byte, _)| byte).collect());
+        }
+        let most = wanted.min(self.finished);
+        let end = self.bytes.iter().take(most).position(|(_, mark)| *mark != Mark::None);
+        let count = end.map_or(most, |end| end + 1);
+        self.finished -= count;
+        let taken = self.bytes.drain(..count).filter(|(_, mark)| *mark != Mark::EndOfFile).map(|(byte, _)| byte).collect();
+        // A read that ends right before an end of file has read that too.
+        if end.is_none() && self.finished > 0 && self.bytes.front().is_some_and(|(_, mark)| *mark == Mark::EndOfFile) {
+            self.bytes.pop_front();
+            self.finished -= 1;
         }
         Some(taken)
     }
 
+    /// Makes room in memory for so many keys; false when there is none.
+    pub fn reserve(&mut self, keys: usize) -> bool {
+        self.bytes.try_reserve((2 * keys).min(LIMIT)).is_ok()
+    }
+
     /// Throws away what nobody has read.
     pub fn flush_input(&mut self) {
-        self.lines.clear();
-        self.raw.clear();
-        self.editing.clear();
-        self.literal_next = false;
+        self.bytes.clear();
+        self.finished = 0;
+        self.is_erasing = false;
     }
 
-    /// Bytes a program writes, made ready for the screen.
-    pub fn write(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
-        bytes.iter().for_each(|&byte| self.output.process(&self.settings, byte, out));
+    /// One byte a program writes, made ready for the screen.
+    pub fn write(&mut self, byte: u8, out: &mut Vec<u8>) {
+        self.output.process(&self.settings, byte, out);
     }
 
-    /// One byte arrived from the keys.
+    /// One byte arrived from the keys. Only when it has a place.
     pub fn receive(&mut self, byte: u8, effects: &mut Effects) {
-        let byte = if self.settings.input_has(input::ISTRIP) { byte & 0x7f } else { byte };
-        if core::mem::take(&mut self.literal_next) {
-            return self.keep(byte, effects);
+        if self.is_overlong() && self.bytes.len() >= LIMIT {
+            self.bytes.pop_back();
         }
-        if self.flow(byte, effects) || self.signal(byte, effects) {
+        let byte = self.folded(byte);
+        let is_literal = core::mem::take(&mut self.literal_next);
+        if !is_literal && self.settings.local_has(local::EXTPROC) {
+            return self.put(byte, Mark::None, effects);
+        }
+        if !is_literal && (self.flow(byte, effects) || self.signal(byte, effects)) {
             return;
         }
-        let byte = match byte {
+        if self.settings.input_has(input::IXON) && self.settings.input_has(input::IXANY) {
+            self.resume(effects);
+        }
+        if is_literal {
+            return self.ordinary(byte, effects);
+        }
+        let (byte, is_new_line) = match byte {
             b'\r' if self.settings.input_has(input::IGNCR) => return,
-            b'\r' if self.settings.input_has(input::ICRNL) => b'\n',
-            b'\n' if self.settings.input_has(input::INLCR) => b'\r',
-            byte => byte,
+            b'\r' if self.settings.input_has(input::ICRNL) => (b'\n', true),
+            b'\n' if self.settings.input_has(input::INLCR) => (b'\r', false),
+            byte => (byte, false),
         };
-        if !self.is_canonical() || !self.edit(byte, effects) {
-            self.keep(byte, effects);
+        if self.is_canonical() && self.edit(byte, effects) {
+            return;
+        }
+        if is_new_line && self.settings.local_has(local::ECHO) {
+            self.show_plain(byte, effects);
+            return self.put(byte, Mark::None, effects);
+        }
+        self.ordinary(byte, effects);
+    }
+
+    fn folded(&self, byte: u8) -> u8 {
+        let byte = if self.settings.input_has(input::ISTRIP) { byte & 0x7f } else { byte };
+        let lowers = self.settings.input_has(input::IUCLC) && self.settings.local_has(local::IEXTEN);
+        if lowers { byte.to_ascii_lowercase() } else { byte }
+    }
+
+    /// Ctrl-S and Ctrl-Q; false for all other bytes. These work even when there is no place.
+    pub fn flow(&mut self, byte: u8, effects: &mut Effects) -> bool {
+        if !self.settings.input_has(input::IXON) || self.literal_next || self.settings.local_has(local::EXTPROC) {
+            return false;
+        }
+        let is_start = self.settings.is(byte, character::VSTART);
+        let is_stop = self.settings.is(byte, character::VSTOP);
+        if is_start {
+            self.resume(effects);
+        } else if is_stop {
+            self.stop(effects);
+        }
+        is_start || is_stop
+    }
+
+    fn stop(&mut self, effects: &mut Effects) {
+        if !self.is_stopped {
+            self.is_stopped = true;
+            effects.news = effects.news & !packet::START | packet::STOP;
         }
     }
 
-    /// Ctrl-S and Ctrl-Q.
-    fn flow(&mut self, byte: u8, effects: &mut Effects) -> bool {
-        if !self.settings.input_has(input::IXON) {
-            return false;
-        }
-        if self.settings.is(byte, character::VSTOP) && !(self.is_stopped && self.settings.is(byte, character::VSTART)) {
-            self.is_stopped = true;
-            return true;
-        }
-        let is_start = self.settings.is(byte, character::VSTART);
-        if is_start || (self.is_stopped && self.settings.input_has(input::IXANY)) {
-            effects.wake |= self.is_stopped;
+    fn resume(&mut self, effects: &mut Effects) {
+        if self.is_stopped && !self.is_held {
             self.is_stopped = false;
+            effects.wake = true;
+            effects.news = effects.news & !packet::STOP | packet::START;
         }
-        is_start
     }
 
     /// Ctrl-C and its kind.
@@ -199,178 +295,42 @@ impl Line {
             return false;
         };
         effects.signals.push(signal);
-        effects.wake |= self.is_stopped;
-        self.is_stopped = false;
         if !self.settings.local_has(local::NOFLSH) {
             self.flush_input();
+            effects.screen.clear();
+            effects.flushes_output = true;
+            effects.news |= packet::FLUSH_READ | packet::FLUSH_WRITE;
         }
-        self.echo(byte, effects);
-        true
-    }
-
-    /// Keys that change the line being edited or finish it; false for all others.
-    fn edit(&mut self, byte: u8, effects: &mut Effects) -> bool {
-        let extended = self.settings.local_has(local::IEXTEN);
-        if self.settings.is(byte, character::VERASE) {
-            self.erase(byte, effects, one_character);
-        } else if self.settings.is(byte, character::VKILL) {
-            self.kill(byte, effects);
-        } else if extended && self.settings.is(byte, character::VWERASE) {
-            self.erase(byte, effects, |line, _| one_word(line));
-        } else if extended && self.settings.is(byte, character::VLNEXT) {
-            self.literal_next = true;
-            if self.settings.local_has(local::ECHO) && self.settings.local_has(local::ECHOCTL) {
-                effects.screen.extend_from_slice(b"^\x08");
-            }
-        } else if extended && self.settings.is(byte, character::VREPRINT) {
-            self.reprint(byte, effects);
-        } else if self.settings.is(byte, character::VEOF) {
-            self.finish(effects);
-        } else if byte == b'\n' {
-            self.push_edited(byte, effects);
-            if self.settings.local_has(local::ECHO) || self.settings.local_has(local::ECHONL) {
-                self.output.process(&self.settings, b'\n', &mut effects.screen);
-            }
-            self.finish(effects);
-        } else if self.settings.is(byte, character::VEOL) || (extended && self.settings.is(byte, character::VEOL2)) {
-            self.keep(byte, effects);
-            self.finish(effects);
-        } else {
-            return false;
+        if self.settings.input_has(input::IXON) {
+            self.resume(effects);
+        }
+        if self.settings.local_has(local::ECHO) {
+            self.show(byte, effects);
         }
         true
     }
 
-    fn finish(&mut self, effects: &mut Effects) {
-        if self.lines.len() < LIMIT && self.waiting() < 16 * LIMIT {
-            self.lines.push_back(self.editing.drain(..).collect());
-        } else {
-            self.editing.clear();
-        }
-        effects.wake = true;
+    /// The next byte is an ordinary one, whatever it is.
+    pub(super) fn expect_literal(&mut self) {
+        self.literal_next = true;
     }
 
     /// An ordinary byte.
-    fn keep(&mut self, byte: u8, effects: &mut Effects) {
-        if self.is_canonical() {
-            if self.editing.is_empty() {
-                self.begin_column = self.output.column();
-            }
-            if self.push_edited(byte, effects) {
-                self.echo(byte, effects);
-            }
-        } else if self.raw.len() < LIMIT {
-            self.raw.push_back(byte);
-            effects.wake = true;
-            self.echo(byte, effects);
-        }
-    }
-
-    /// Room for the byte that ends the line is always kept.
-    fn push_edited(&mut self, byte: u8, effects: &mut Effects) -> bool {
-        let has_room = self.editing.len() < LIMIT - 1 || (byte == b'\n' && self.editing.len() < LIMIT);
-        if has_room {
-            self.editing.push(byte);
-        } else if self.settings.input_has(input::IMAXBEL) {
-            effects.screen.push(7);
-        }
-        has_room
-    }
-
-    fn echo(&mut self, byte: u8, effects: &mut Effects) {
-        if !self.settings.local_has(local::ECHO) {
-            return;
-        }
-        for &shown in self.shown(byte, &mut [0; 2]) {
-            self.output.process(&self.settings, shown, &mut effects.screen);
-        }
-    }
-
-    /// How a byte is echoed: control characters as `^X`.
-    fn shown<'a>(&self, byte: u8, space: &'a mut [u8; 2]) -> &'a [u8] {
-        let is_control = (byte < 32 && byte != b'\n' && byte != b'\t') || byte == 127;
-        if is_control && self.settings.local_has(local::ECHOCTL) {
-            *space = [b'^', byte ^ 0x40];
-            return space;
-        }
-        *space = [byte, 0];
-        space.get(..1).unwrap_or(&[])
-    }
-
-    fn erase(&mut self, byte: u8, effects: &mut Effects, how_many: fn(&[u8], bool) -> usize) {
-        let count = how_many(&self.editing, self.settings.input_has(input::IUTF8));
-        if count == 0 {
-            return;
-        }
-        let kept = self.editing.len().saturating_sub(count);
-        if self.settings.local_has(local::ECHO) && !self.settings.local_has(local::ECHOE) {
-            self.editing.truncate(kept);
-            return self.echo(byte, effects);
-        }
-        self.rub_out(kept, effects);
-    }
-
-    /// Takes everything after `kept` bytes off the line, and off the screen.
-    fn rub_out(&mut self, kept: usize, effects: &mut Effects) {
-        let has_tab = self.editing.get(kept..).is_some_and(|gone| gone.contains(&b'\t'));
-        let before = self.end_column();
-        self.editing.truncate(kept);
-        let columns = before.saturating_sub(self.end_column());
-        if !self.settings.local_has(local::ECHO) {
-            return;
-        }
-        for _ in 0..columns {
-            let rubbed: &[u8] = if has_tab { b"\x08" } else { b"\x08 \x08" };
-            rubbed.iter().for_each(|&shown| self.output.process(&self.settings, shown, &mut effects.screen));
-        }
-    }
-
-    /// Where the edited line ends on the screen.
-    fn end_column(&self) -> usize {
-        self.editing.iter().fold(self.begin_column, |column, &byte| match byte {
-            b'\t' => (column / TAB + 1) * TAB,
-            byte if byte & 0xc0 == 0x80 && self.settings.input_has(input::IUTF8) => column,
-            byte if byte < 32 || byte == 127 => column + if self.settings.local_has(local::ECHOCTL) { 2 } else { 0 },
-            _ => column + 1,
-        })
-    }
-
-    fn kill(&mut self, byte: u8, effects: &mut Effects) {
-        if self.settings.local_has(local::ECHOKE) && self.settings.local_has(local::ECHOE) {
-            return self.rub_out(0, effects);
-        }
-        self.editing.clear();
+    fn ordinary(&mut self, byte: u8, effects: &mut Effects) {
         self.echo(byte, effects);
-        if self.settings.local_has(local::ECHO) && self.settings.local_has(local::ECHOK) {
-            self.output.process(&self.settings, b'\n', &mut effects.screen);
+        if byte == 0xff && self.settings.input_has(input::PARMRK) {
+            self.put(byte, Mark::None, effects);
         }
+        self.put(byte, Mark::None, effects);
     }
 
-    fn reprint(&mut self, byte: u8, effects: &mut Effects) {
-        self.echo(byte, effects);
-        self.output.process(&self.settings, b'\n', &mut effects.screen);
-        self.begin_column = self.output.column();
-        for byte in self.editing.clone() {
-            self.echo(byte, effects);
+    pub(super) fn put(&mut self, byte: u8, mark: Mark, effects: &mut Effects) {
+        self.bytes.push_back((byte, mark));
+        if mark != Mark::None {
+            self.finished = self.bytes.len();
         }
+        effects.wake |= mark != Mark::None || !self.reads_lines();
     }
-}
-
-/// Bytes of the last character.
-fn one_character(line: &[u8], is_utf8: bool) -> usize {
-    if !is_utf8 {
-        return line.len().min(1);
-    }
-    let continuing = line.iter().rev().take_while(|&&byte| byte & 0xc0 == 0x80).count();
-    (continuing + 1).min(line.len())
-}
-
-/// Bytes of the last word and the blanks after it.
-fn one_word(line: &[u8]) -> usize {
-    let is_blank = |byte: &&u8| matches!(byte, b' ' | b'\t');
-    let blanks = line.iter().rev().take_while(is_blank).count();
-    let word = line.iter().rev().skip(blanks).take_while(|byte| !is_blank(byte)).count();
-    blanks + word
 }
 
 #[cfg(test)]

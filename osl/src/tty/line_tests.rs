@@ -6,7 +6,11 @@ use super::*;
 
 fn typed(line: &mut Line, keys: &[u8]) -> Effects {
     let mut effects = Effects::default();
-    keys.iter().for_each(|&key| line.receive(key, &mut effects));
+    for &key in keys {
+        if line.has_place() {
+            line.receive(key, &mut effects);
+        }
+    }
     effects
 }
 
@@ -75,10 +79,13 @@ fn erasing_a_control_character_rubs_out_both_of_its_columns() {
 }
 
 #[test]
-fn word_erase_takes_blanks_and_the_word_before_them() {
-    let mut line = Line::new();
-    typed(&mut line, b"one two  \x17\n");
-    assert_eq!(line.take(20), Some(b"one \n".to_vec()));
+fn word_erase_takes_a_word_of_letters_digits_and_underscores_and_what_follows_it() {
+    for (keys, left) in [("one two  \x17", "one \n"), ("a/b_c9.\x17", "a/\n"), (" ..\x17", "\n")] {
+        let mut line = Line::new();
+        typed(&mut line, keys.as_bytes());
+        typed(&mut line, b"\n");
+        assert_eq!(line.take(20), Some(left.as_bytes().to_vec()), "{keys:?}");
+    }
 }
 
 #[test]
@@ -89,11 +96,12 @@ fn kill_takes_the_line() {
 }
 
 #[test]
-fn interrupt_signals_flushes_and_shows_itself() {
+fn interrupt_signals_flushes_both_ways_and_shows_itself() {
     let mut line = Line::new();
     let effects = typed(&mut line, b"half\x03");
     assert_eq!(effects.signals, [KeySignal::Interrupt]);
-    assert_eq!(effects.screen, b"half^C");
+    assert_eq!(effects.screen, b"^C");
+    assert!(effects.flushes_output);
     typed(&mut line, b"\n");
     assert_eq!(line.take(10), Some(b"\n".to_vec()));
 }
@@ -129,6 +137,55 @@ fn stop_and_start_hold_output_and_are_not_read() {
 }
 
 #[test]
+fn what_was_stopped_by_request_no_key_resumes() {
+    let mut line = raw(|settings| settings.input |= input::IXANY);
+    assert_eq!(line.set_held(true), packet::STOP);
+    typed(&mut line, b"\x11x");
+    assert!(line.is_stopped());
+    assert_eq!(line.set_held(false), packet::START);
+    assert!(!line.is_stopped());
+}
+
+#[test]
+fn any_key_resumes_output_with_ixany() {
+    let mut line = raw(|settings| settings.input |= input::IXANY);
+    typed(&mut line, b"\x13");
+    let effects = typed(&mut line, b"x");
+    assert_eq!((line.is_stopped(), effects.news), (false, packet::START));
+}
+
+#[test]
+fn a_read_up_to_an_end_of_file_has_read_that_too() {
+    let mut line = Line::new();
+    typed(&mut line, b"ab\x04c\n");
+    assert_eq!(line.take(2), Some(b"ab".to_vec()));
+    assert_eq!(line.take(9), Some(b"c\n".to_vec()));
+}
+
+#[test]
+fn a_byte_of_all_ones_is_doubled_with_parmrk() {
+    let mut line = raw(|settings| {
+        settings.input |= input::PARMRK;
+        settings.local = 0;
+    });
+    typed(&mut line, b"a\xff");
+    assert_eq!(line.take(9), Some(b"a\xff\xff".to_vec()));
+}
+
+#[test]
+fn on_paper_erased_characters_stand_between_a_backslash_and_a_slash() {
+    let mut line = raw(|settings| settings.local |= local::ECHOPRT);
+    assert_eq!(typed(&mut line, b"abc\x7f\x7fd").screen, b"abc\\cb/d");
+}
+
+#[test]
+fn erasing_a_tab_goes_back_to_where_the_cursor_was() {
+    let mut line = Line::new();
+    line.write(b'$', &mut Vec::new());
+    assert_eq!(typed(&mut line, b"ab\t\x7f").screen, b"ab\t\x08\x08\x08\x08\x08");
+}
+
+#[test]
 fn without_echo_only_the_new_line_shows_and_only_with_echonl() {
     let mut line = raw(|settings| settings.local &= !local::ECHO);
     assert_eq!(typed(&mut line, b"secret\n").screen, b"");
@@ -143,6 +200,7 @@ fn what_was_typed_survives_a_change_to_raw_mode_and_back() {
     line.set_settings(Termios { local: 0, ..INITIAL });
     assert_eq!(line.take(4), Some(b"one\n".to_vec()));
     line.set_settings(INITIAL);
+    assert_eq!(line.waiting(), 3);
     assert_eq!(line.take(10), Some(b"two".to_vec()));
 }
 
@@ -154,5 +212,5 @@ fn a_flood_without_a_new_line_stays_within_the_limit() {
     assert_eq!(line.take(usize::MAX).map(|taken| taken.len()), Some(LIMIT));
     let mut line = raw(|settings| settings.local = 0);
     typed(&mut line, &[b'a'; 3 * LIMIT]);
-    assert_eq!(line.waiting(), LIMIT);
+    assert_eq!(line.waiting(), LIMIT - 1);
 }

@@ -14,6 +14,9 @@ pub const INITIAL: Termios = Termios {
     characters: initial_characters(),
 };
 
+/// The same of a pseudo-terminal: there is no line to hang up.
+pub const INITIAL_WITH_MASTER: Termios = Termios { control: INITIAL.control & !control::HUPCL, ..INITIAL };
+
 const fn initial_characters() -> [u8; 19] {
     let mut characters = [0; 19];
     characters[character::VINTR] = 3;
@@ -42,6 +45,10 @@ pub trait Settings {
     fn local_has(&self, bit: u32) -> bool;
     /// A control character.
     fn character(&self, index: usize) -> u8;
+    /// What a pseudo-terminal makes of them: bytes have eight bits and no parity.
+    fn possible(&self) -> Self;
+    /// Whether Ctrl-S and Ctrl-Q stop and resume output.
+    fn stops_by_usual_keys(&self) -> bool;
     /// Whether the byte is that control character; none is when it is switched off (zero).
     fn is(&self, byte: u8, index: usize) -> bool {
         byte != 0 && self.character(index) == byte
@@ -63,5 +70,13 @@ impl Settings for Termios {
 
     fn character(&self, index: usize) -> u8 {
         self.characters.get(index).copied().unwrap_or(0)
+    }
+
+    fn possible(&self) -> Self {
+        Self { control: self.control & !(control::CSIZE | control::PARENB) | control::CS8 | control::CREAD, ..*self }
+    }
+
+    fn stops_by_usual_keys(&self) -> bool {
+        self.input_has(input::IXON) && self.character(character::VSTOP) == 0x13 && self.character(character::VSTART) == 0x11
     }
 }

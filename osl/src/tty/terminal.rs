@@ -1,70 +1,75 @@
-//! A terminal that programs open.
+//! A terminal that programs open: the console's, or the near end of a pseudo-terminal.
 //!
-//! Invariant: `state` is held only to decide; the screen is written and readers are woken after it. Once `hung_up`, reads answer
-//! the end of file and writes fail, until a new session takes the terminal.
+//! Invariant: `state` is held only to decide; screens are written, signals sent and sleepers woken after it. Who opened the terminal
+//! before its last hang-up reads the end of file from then on, and writes fail.
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
+use core::any::Any;
 
 use abi::Errno;
 use abi::file::device_parts;
-use abi::terminal::{Termios, WindowSize, character};
-use libkernel::clock;
+use abi::terminal::{WindowSize, character};
+use libkernel::census::{Census, Counted};
 use libkernel::device::Console;
-use libkernel::error::KernelError;
-use libkernel::wait::{Deadline, WaitQueue};
-use sync::{Published, SpinLock, TaskContext, order};
+use libkernel::wait::WaitQueue;
+use sync::{PreemptOff, Published, SpinLock, TaskContext, order};
 
 use super::jobs;
-use super::line::{Effects, Line};
+use super::numbers::Number;
 use super::settings::Settings;
-use crate::error::restarting;
-use crate::file::Manner;
-use crate::fs::buffer::{self, Sink, Source};
-use crate::process::ControllingTerminal;
+use super::state::{Facts, State, Todo};
+use crate::file::file::{QueueOwner, Queues};
+use crate::process::{ControllingTerminal, Farewell, Process};
 
-/// A tenth of a second, the unit of `VTIME`.
-const TENTH_NS: u64 = 100_000_000;
-
-/// What changes.
-pub(super) struct State {
-    pub(super) line: Line,
-    pub(super) window: WindowSize,
-    /// The session it controls, 0 for none.
-    pub(super) session: i32,
-    /// The group that may read, 0 for none.
-    pub(super) foreground: i32,
-    hung_up: bool,
-}
+/// Terminals in use.
+pub static LIVING: Census = Census::new("terminals");
 
 /// A terminal.
 pub struct Terminal {
     device: u64,
-    screen: &'static dyn Console,
+    /// Where its output goes; `None` for a pseudo-terminal, whose master reads it.
+    screen: Option<&'static dyn Console>,
     pub(super) state: SpinLock<State, order::TerminalState>,
-    /// How often bytes arrived.
-    arrivals: Published<u64>,
-    changed: WaitQueue,
+    /// How often input came or room for output.
+    events: Published<u64>,
+    /// The same for the master.
+    pub(super) master_events: Published<u64>,
+    pub(super) changed: WaitQueue,
+    pub(super) master_changed: WaitQueue,
+    number: Option<Number>,
+    _counted: Counted,
 }
 
-/// What a reader found.
-enum Found {
-    Bytes(Vec<u8>),
-    HungUp,
+/// One opening: valid until the terminal is hung up.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening {
+    /// How often it had been hung up before.
+    pub(super) hang_ups: u64,
 }
 
 impl Terminal {
-    /// A terminal with the usual settings, controlled by nobody.
-    pub fn new(device: u64, screen: &'static dyn Console) -> Arc<Self> {
+    /// The console's, with the usual settings, controlled by nobody.
+    pub fn of_console(device: u64, screen: &'static dyn Console) -> Arc<Self> {
         let (rows, columns) = screen.window();
-        let window = WindowSize { rows, columns, ..WindowSize::default() };
-        let state = State { line: Line::new(), window, session: 0, foreground: 0, hung_up: false };
+        Self::new(device, Some(screen), None, WindowSize { rows, columns, ..WindowSize::default() })
+    }
+
+    /// The near end of a new pseudo-terminal: locked, and its master open.
+    pub fn with_master(device: u64, number: Number) -> Arc<Self> {
+        Self::new(device, None, Some(number), WindowSize::default())
+    }
+
+    fn new(device: u64, screen: Option<&'static dyn Console>, number: Option<Number>, window: WindowSize) -> Arc<Self> {
         Arc::new(Self {
             device,
             screen,
-            state: SpinLock::new(state),
-            arrivals: Published::<u64>::new(0),
+            state: SpinLock::new(State::new(window, screen.is_none())),
+            events: Published::<u64>::new(0),
+            master_events: Published::<u64>::new(0),
             changed: WaitQueue::named("a terminal"),
+            master_changed: WaitQueue::named("the other end of a terminal"),
+            number,
+            _counted: LIVING.count(),
         })
     }
 
@@ -73,9 +78,33 @@ impl Terminal {
         self.device
     }
 
-    /// How often bytes arrived.
-    pub fn arrivals(&self) -> u64 {
-        self.arrivals.load()
+    /// A pseudo-terminal's number.
+    pub fn number(&self) -> Option<u32> {
+        self.number.as_ref().map(Number::get)
+    }
+
+    pub(super) fn has_master(&self) -> bool {
+        self.screen.is_none()
+    }
+
+    /// Whether there is somebody at the other end of a pseudo-terminal.
+    pub fn has_open_master(&self, cx: &TaskContext) -> bool {
+        self.state.lock(cx).master.is_open
+    }
+
+    /// What `stat` tells of its device file.
+    pub fn facts(&self, cx: &TaskContext) -> Facts {
+        self.state.lock(cx).facts
+    }
+
+    /// Changes them.
+    pub fn change_facts(&self, cx: &TaskContext, change: impl FnOnce(&mut Facts)) {
+        change(&mut self.state.lock(cx).facts);
+    }
+
+    /// How often it may have become ready.
+    pub fn events(&self) -> u64 {
+        self.events.load()
     }
 
     /// Woken when it may be ready.
@@ -83,24 +112,66 @@ impl Terminal {
         &self.changed
     }
 
-    /// Bytes arrived from the keys.
-    pub fn receive(&self, cx: &mut TaskContext, bytes: &[u8]) {
-        let mut effects = Effects::default();
+    /// One more has it open.
+    pub fn open(&self, cx: &TaskContext, overrides: bool) -> Result<Opening, Errno> {
         let mut state = self.state.lock(cx);
-        for &byte in bytes {
-            state.line.receive(byte, &mut effects);
+        if self.has_master() && (!state.master.is_open || state.master.is_locked) {
+            return Err(Errno::EIO);
         }
-        let foreground = state.foreground;
+        if state.is_exclusive && !overrides {
+            return Err(Errno::EBUSY);
+        }
+        state.openings += 1;
+        state.master.is_alone = false;
+        Ok(Opening { hang_ups: state.hang_ups })
+    }
+
+    /// One has closed it. For a `Drop`.
+    pub(super) fn close(&self) {
+        let mut state = self.state.lock_without_context();
+        state.openings = state.openings.saturating_sub(1);
+        let is_last = state.openings == 0;
+        if is_last {
+            state.master.is_alone = true;
+            state.is_exclusive = false;
+        }
         drop(state);
-        if !effects.screen.is_empty() {
-            self.screen.write(cx, &effects.screen);
+        if is_last {
+            self.wake_both(&PreemptOff::new());
         }
-        for signal in effects.signals {
-            jobs::send(cx, foreground, jobs::number(signal));
+    }
+
+    /// Does what was put off while the lock was held.
+    pub(super) fn act(&self, cx: &mut TaskContext, todo: Todo) {
+        if let Some(screen) = self.screen.filter(|_| !todo.screen.is_empty()) {
+            screen.write(cx, &todo.screen);
         }
-        if effects.wake {
-            self.arrivals.fetch_add(1);
+        for signal in todo.signals {
+            jobs::send(cx, todo.foreground, signal);
+        }
+        if todo.wake {
+            self.events.fetch_add(1);
             self.changed.wake_all(cx);
+        }
+        if todo.wake_master {
+            self.master_events.fetch_add(1);
+            self.master_changed.wake_all(cx);
+        }
+    }
+
+    fn wake_both(&self, off: &PreemptOff) {
+        self.events.fetch_add(1);
+        self.changed.wake_all(off);
+        self.master_events.fetch_add(1);
+        self.master_changed.wake_all(off);
+    }
+
+    /// Keys arrive: so many had room at once, `None` for none.
+    pub(super) fn try_type(&self, cx: &TaskContext, keys: &[u8]) -> Option<Result<(usize, Todo), Errno>> {
+        match self.state.lock(cx).type_keys(keys, self.has_master()) {
+            Some((0, _)) => None,
+            Some(typed) => Some(Ok(typed)),
+            None => Some(Err(Errno::ENOMEM)),
         }
     }
 
@@ -116,147 +187,72 @@ impl Terminal {
         }
     }
 
-    /// Reads what was typed; waits as the settings say.
-    pub fn read(self: &Arc<Self>, cx: &mut TaskContext, manner: Manner, into: &mut dyn Sink) -> Result<usize, Errno> {
-        jobs::check_read(cx, self)?;
-        if into.remaining() == 0 {
-            return Ok(0);
-        }
-        let (is_canonical, settings) = {
-            let state = self.state.lock(cx);
-            (state.line.is_canonical(), *state.line.settings())
-        };
-        if is_canonical {
-            let Found::Bytes(bytes) = self.wait_for(cx, manner, into.remaining(), 1, None)? else { return Ok(0) };
-            return self.give(cx, &bytes, into);
-        }
-        self.read_raw(cx, manner, &settings, into)
+    /// Whether the opening is cut off.
+    pub fn is_hung_up(&self, cx: &TaskContext, opening: Opening) -> bool {
+        self.state.lock(cx).hang_ups != opening.hang_ups
     }
 
-    /// The four cases of `VMIN` and `VTIME` (termios(3)).
-    fn read_raw(self: &Arc<Self>, cx: &mut TaskContext, manner: Manner, settings: &Termios, into: &mut dyn Sink) -> Result<usize, Errno> {
-        let least = usize::from(settings.character(character::VMIN)).min(into.remaining());
-        let pause = u64::from(settings.character(character::VTIME)) * TENTH_NS;
-        let wanted = into.remaining();
-        let deadline = if least == 0 { Some(clock::now().saturating_add(pause)) } else { None };
-        let mut done = 0;
-        loop {
-            let between = if done > 0 && pause > 0 { Some(clock::now().saturating_add(pause)) } else { deadline };
-            let still = least.saturating_sub(done).max(1);
-            let need = if pause > 0 { 1 } else { still };
-            match self.wait_for(cx, manner, wanted - done, need, between) {
-                Ok(Found::Bytes(bytes)) => done += self.give(cx, &bytes, into)?,
-                Ok(Found::HungUp) => return Ok(done),
-                Err(Errno::ETIMEDOUT) => return Ok(done),
-                Err(error) => return buffer::partial(done, error),
-            }
-            if done >= least || done >= wanted {
-                return Ok(done);
-            }
-        }
-    }
-
-    fn give(&self, cx: &mut TaskContext, bytes: &[u8], into: &mut dyn Sink) -> Result<usize, Errno> {
-        into.put(cx, bytes)?;
-        Ok(bytes.len())
-    }
-
-    /// Waits until at least `least` bytes (or one line) are there, and takes up to `most`.
-    fn wait_for(&self, cx: &mut TaskContext, manner: Manner, most: usize, least: usize, deadline: Option<u64>) -> Result<Found, Errno> {
-        if let Some(found) = self.try_take(cx, most, least) {
-            return Ok(found);
-        }
-        if manner.nonblocking {
-            return self.try_take(cx, most, 1).ok_or(Errno::EAGAIN);
-        }
-        let attempt = |cx: &mut TaskContext| self.try_take(cx, most, least);
-        match self.changed.wait_until_or(cx, Deadline(deadline), true, attempt) {
-            Ok(found) => Ok(found),
-            Err(KernelError::TimedOut) => Err(Errno::ETIMEDOUT),
-            Err(error) => self.try_take(cx, most, 1).ok_or(restarting(error)),
-        }
-    }
-
-    fn try_take(&self, cx: &TaskContext, most: usize, least: usize) -> Option<Found> {
-        let mut state = self.state.lock(cx);
-        let is_enough = state.line.is_canonical() || state.line.waiting() >= least;
-        if is_enough && let Some(bytes) = state.line.take(most) {
-            return Some(Found::Bytes(bytes));
-        }
-        state.hung_up.then_some(Found::HungUp)
-    }
-
-    /// Writes to the screen; waits while output is stopped.
-    pub fn write(self: &Arc<Self>, cx: &mut TaskContext, manner: Manner, from: &mut dyn Source) -> Result<usize, Errno> {
-        jobs::check_write(cx, self)?;
-        let mut bytes = buffer::chunk(from.remaining())?;
-        let mut done = 0;
-        while from.remaining() > 0 {
-            let length = from.remaining().min(bytes.len());
-            let Some(piece) = bytes.get_mut(..length) else { break };
-            let step = self.wait_for_output(cx, manner).and_then(|()| from.take(cx, piece));
-            if let Err(error) = step {
-                return buffer::partial(done, error);
-            }
-            let mut out = Vec::new();
-            let mut state = self.state.lock(cx);
-            state.line.write(piece, &mut out);
-            drop(state);
-            self.screen.write(cx, &out);
-            done += length;
-        }
-        Ok(done)
-    }
-
-    fn wait_for_output(&self, cx: &mut TaskContext, manner: Manner) -> Result<(), Errno> {
-        let attempt = |cx: &mut TaskContext| {
-            let state = self.state.lock(cx);
-            match (state.hung_up, state.line.is_stopped()) {
-                (true, _) => Some(Err(Errno::EIO)),
-                (false, false) => Some(Ok(())),
-                (false, true) => None,
-            }
-        };
-        match attempt(cx) {
-            Some(answer) => answer,
-            None if manner.nonblocking => Err(Errno::EAGAIN),
-            None => self.changed.wait_until_or_interrupted(cx, attempt).map_err(restarting)?,
-        }
-    }
-
-    /// Whether a read and whether a write would not wait, and whether nobody is at the other end.
-    pub fn is_ready(&self, cx: &TaskContext) -> (bool, bool, bool) {
+    /// Whether a read and whether a write would not wait.
+    pub fn is_ready(&self, cx: &TaskContext) -> (bool, bool) {
         let state = self.state.lock(cx);
-        let line = &state.line;
-        let least =
-            if line.settings().character(character::VTIME) == 0 { usize::from(line.settings().character(character::VMIN)) } else { 1 };
-        let has_input = if line.is_canonical() { line.has_line() } else { line.waiting() >= least.max(1) };
-        (has_input || state.hung_up, !line.is_stopped(), state.hung_up)
+        let settings = state.line.settings();
+        let least = if settings.character(character::VTIME) == 0 { usize::from(settings.character(character::VMIN)) } else { 1 };
+        (state.line.has(least), !state.line.is_stopped() && state.has_output_room())
     }
 
     /// Changes something of the state, then lets everyone who waits look again.
     pub(super) fn update<R>(&self, cx: &TaskContext, change: impl FnOnce(&mut State) -> R) -> R {
         let answer = change(&mut self.state.lock(cx));
+        self.events.fetch_add(1);
         self.changed.wake_all(cx);
         answer
     }
 
-    /// The terminal controls this session now, whose leader's group reads from it.
-    pub fn begin_session(&self, cx: &TaskContext, session: i32, group: i32) {
-        self.update(cx, |state| {
-            state.session = session;
-            state.foreground = group;
-            state.hung_up = false;
-        });
+    /// The terminal is to control this session, whose leader's group reads from it. Refused when it controls another one, unless
+    /// it is to be taken away from that.
+    pub fn begin_session(&self, cx: &TaskContext, leader: &Arc<Process>, group: i32, steals: bool) -> Result<(), Errno> {
+        let mut state = self.state.lock(cx);
+        if state.session != 0 && state.session != leader.id() && !steals {
+            return Err(Errno::EPERM);
+        }
+        state.session = leader.id();
+        state.foreground = group;
+        let before = core::mem::replace(&mut state.leader, Arc::downgrade(leader));
+        drop(state);
+        drop(before);
+        Ok(())
     }
 
-    /// The other end is gone for good.
-    pub fn hang_up(&self, cx: &mut TaskContext) {
-        let session = self.update(cx, |state| {
-            state.hung_up = true;
-            state.session
-        });
-        jobs::hang_up(cx, session);
+    /// The other end is gone, or somebody asked for this: who has the terminal open is cut off, its session's leader is told.
+    pub fn hang_up(&self) {
+        let leader = self.state.lock_without_context().hang_up();
+        self.tell_of_hang_up(leader);
+    }
+
+    /// The master is closed. For its `Drop`.
+    pub(super) fn close_master(&self) {
+        let mut state = self.state.lock_without_context();
+        state.master.is_open = false;
+        state.master.news = None;
+        let leader = state.hang_up();
+        drop(state);
+        self.tell_of_hang_up(leader);
+    }
+
+    fn tell_of_hang_up(&self, leader: Option<Arc<Process>>) {
+        let off = PreemptOff::new();
+        self.wake_both(&off);
+        if let Some(leader) = &leader {
+            jobs::hang_up(&off, leader);
+        }
+        drop(off);
+        drop(leader);
+    }
+}
+
+impl QueueOwner for Terminal {
+    fn queues(&self) -> Queues<'_> {
+        Queues::from_iter([&self.changed, &self.master_changed])
     }
 }
 
@@ -266,15 +262,28 @@ impl ControllingTerminal for Terminal {
         (minor & 0xff) | (major << 8) | ((minor & !0xff) << 12)
     }
 
-    fn foreground_group(&self, cx: &mut TaskContext) -> i32 {
+    fn foreground_group(&self, cx: &TaskContext) -> i32 {
         let state = self.state.lock(cx);
         if state.session == 0 { -1 } else { state.foreground }
     }
 
-    fn session_ended(&self, cx: &mut TaskContext) {
-        self.update(cx, |state| {
+    fn controls(&self, cx: &TaskContext, session: i32) -> bool {
+        self.state.lock(cx).session == session
+    }
+
+    fn end_session(&self, cx: &TaskContext, session: i32) -> Farewell {
+        let mut state = self.state.lock(cx);
+        if state.session == session {
             state.session = 0;
-            state.foreground = 0;
-        });
+            return Farewell::InFront(core::mem::take(&mut state.foreground));
+        }
+        if state.former.0 != session {
+            return Farewell::Nobody;
+        }
+        Farewell::HungUpBefore(core::mem::take(&mut state.former).1)
+    }
+
+    fn as_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
     }
 }

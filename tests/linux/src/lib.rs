@@ -10,6 +10,7 @@ pub mod scratch;
 pub mod signal;
 pub mod soak;
 pub mod socket;
+pub mod terminal;
 
 use std::fmt::Debug;
 

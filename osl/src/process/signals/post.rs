@@ -31,7 +31,7 @@ pub enum Posted {
 }
 
 /// Sends a signal to whichever thread of a process takes it.
-pub fn send_to_process(cx: &TaskContext, process: &Process, information: SignalInfo) -> Posted {
+pub fn send_to_process<X: Allows<kind::Task> + Allows<kind::Irq>>(cx: &X, process: &Process, information: SignalInfo) -> Posted {
     post(cx, process, None, information)
 }
 
@@ -70,7 +70,7 @@ pub(in crate::process) fn timer_expired(irq: &IrqContext, process: &Process, num
     watch::tell(irq, process);
 }
 
-fn post(cx: &TaskContext, process: &Process, target: Option<i32>, information: SignalInfo) -> Posted {
+fn post<X: Allows<kind::Task> + Allows<kind::Irq>>(cx: &X, process: &Process, target: Option<i32>, information: SignalInfo) -> Posted {
     let signal = information.signal.cast_unsigned();
     let ignored = process.actions(cx).ignores(signal);
     let ends = process.actions(cx).ends_by(signal);

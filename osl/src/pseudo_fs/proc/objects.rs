@@ -16,12 +16,14 @@ use crate::file::{in_flight, pipe, timer};
 use crate::process::program_timers;
 use crate::signal::file as signal_file;
 use crate::socket::{parcel, socket};
+use crate::tty::terminal;
 
 /// Every kind that is counted.
 static KINDS: &[&Census] = &[
     &thread::LIVING,
     &address_space::LIVING,
     &pipe::LIVING,
+    &terminal::LIVING,
     &channel::LIVING,
     &timer::LIVING,
     &signal_file::LIVING,

@@ -10,7 +10,7 @@ use sync::TaskContext;
 
 use super::super::fixed::{Fixed, What};
 use crate::process::numbers;
-use crate::release;
+use crate::{release, tty};
 
 /// Numbers of the files below /proc/sys.
 pub const FIRST_NUMBER: u64 = 100;
@@ -18,6 +18,7 @@ const KERNEL: u64 = 120;
 const RANDOM: u64 = 160;
 const MEMORY: u64 = 180;
 const FILES: u64 = 200;
+const PSEUDO_TERMINALS: u64 = 220;
 
 pub static DIRECTORIES: [Fixed; 3] = [
     Fixed { name: "fs", what: What::Directory(FILES, &FILE_SETTINGS) },
@@ -27,7 +28,7 @@ pub static DIRECTORIES: [Fixed; 3] = [
 
 static FILE_SETTINGS: [Fixed; 2] = [Fixed::text("file-max", |_| number(u64::from(u32::MAX))), Fixed::text("nr_open", |_| number(1 << 20))];
 
-static KERNEL_SETTINGS: [Fixed; 13] = [
+static KERNEL_SETTINGS: [Fixed; 14] = [
     Fixed::text("cap_last_cap", |_| number(40)),
     Fixed::text("domainname", |cx| line(&release::domain(cx))),
     Fixed { name: "hostname", what: What::Setting(|cx| line(&release::node(cx)), set_host_name) },
@@ -38,9 +39,16 @@ static KERNEL_SETTINGS: [Fixed; 13] = [
     Fixed::text("overflowuid", |_| number(65_534)),
     Fixed::text("pid_max", |_| number(numbers::NUMBER_LIMIT)),
     Fixed::text("printk", |_| line(b"7\t4\t1\t7")),
+    Fixed { name: "pty", what: What::Directory(PSEUDO_TERMINALS, &TERMINAL_SETTINGS) },
     Fixed { name: "random", what: What::Directory(RANDOM, &RANDOM_SETTINGS) },
     Fixed::text("threads-max", |_| number(numbers::NUMBER_LIMIT)),
     Fixed::text("version", |_| line(release::VERSION.as_bytes())),
+];
+
+static TERMINAL_SETTINGS: [Fixed; 3] = [
+    Fixed::text("max", |_| number(tty::numbers::MOST)),
+    Fixed::text("nr", |cx| number(tty::numbers::all(cx).len())),
+    Fixed::text("reserve", |_| number(0)),
 ];
 
 static RANDOM_SETTINGS: [Fixed; 3] = [
