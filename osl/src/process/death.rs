@@ -24,8 +24,8 @@ use super::status::ExitStatus;
 use super::table::TREE;
 use super::task::Task;
 use super::tree::{FIRST, Tree, Zombie};
-use crate::file::in_flight;
 use super::{ControllingTerminal, Farewell};
+use crate::file::in_flight;
 use crate::futex;
 
 /// Called when the first process ends: the machine has nothing left to do.
