@@ -60,8 +60,16 @@ impl Pty {
     /// Types keys, and gives the kernel the time to take them in.
     #[track_caller]
     pub fn types(&self, keys: &[u8]) {
-        assert_eq!(done("typing", write(self.master, keys)), keys.len());
-        settle();
+        crate::must_equal("typing", write(self.master, keys), Ok(keys.len()));
+        self.settle();
+    }
+
+    /// Lets Linux hand on what it does in the background: a look at an end that has nothing does that.
+    pub fn settle(&self) {
+        if is_readable(self.slave, 0) {
+            settle();
+        }
+        is_readable(self.master, 0);
     }
 
     /// What the master can read now.
@@ -97,7 +105,7 @@ impl Drop for Pty {
 /// Linux hands keys and output on in the background; nothing tells when it has.
 pub fn settle() {
     if !is_braid() {
-        sleep_ms(8);
+        sleep_ms(15);
     }
 }
 
