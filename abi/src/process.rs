@@ -156,6 +156,16 @@ pub struct RobustListHead {
     pub pending: u64,
 }
 
+/// One of the words that `futex_waitv` waits for.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct FutexWait {
+    pub value: u64,
+    pub address: u64,
+    pub flags: u32,
+    pub reserved: u32,
+}
+
 /// Kinds of the auxiliary vector: `getauxval(3)`.
 pub mod auxiliary {
     pub const NULL: u64 = 0;

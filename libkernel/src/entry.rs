@@ -80,7 +80,8 @@ fn settle(cx: &mut TaskContext, address: u64, access: Access) -> Result<(), Faul
 /// A page fault in the kernel. True when it was copying from or to a program, which then goes on, or fails with an
 /// error value; false when the kernel is broken.
 pub fn page_fault_in_kernel(frame: &mut TrapFrame, address: u64) -> bool {
-    let may_settle = frame.interrupts_were_on() && machine::cpu::is_user_address(address);
+    // Under a spin lock nobody may sleep for a page: the word is not at hand, says the copy (`user::load_u32_at_hand`).
+    let may_settle = frame.interrupts_were_on() && cpu::preemption_off_depth() == 0 && machine::cpu::is_user_address(address);
     if machine::user::is_copying(frame.rip)
         && may_settle
         && let Some(mut cx) = current::try_enter()

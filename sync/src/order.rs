@@ -12,7 +12,7 @@ lock_order! {
     ProcessTree: Sleep, Node: Sleep, PipeReaders: Sleep, SocketReader: Sleep, AddressSpaceParent: Sleep, AddressSpaceChild: Sleep,
     PageCache: Sleep,
     // Preemption off; never taken by a handler.
-    FileTable: Task, FileSystemContext: Task, Credentials: Task, ThreadPayload: Task, Futex: Task, FutexPair: Task,
+    FileTable: Task, FileSystemContext: Task, Credentials: Task, ThreadPayload: Task, FutexOwner: Task, Futex: Task, FutexPair: Task,
     Pipe: Task, Channel: Task, InFlight: Task, Poll: Task, TimerTable: Task, MountTable: Task, Directory: Task, DirectoryPair: Task, FileFacts: Task,
     FilePages: Task, RecordLocks: Task, PseudoTerminals: Task, TerminalState: Task, SocketNames: Task, Socket: Task, SocketPair: Task, Parcels: Task,
     // Interrupts off.

@@ -27,7 +27,7 @@ pub use address::UserAddress;
 pub use backing::{Backing, PageSource};
 pub use limits::Limits;
 pub use request::{MapRequest, Placement, Protection, RegionInfo};
-pub use space::{AddressSpace, LIVING, current_space};
+pub use space::{AddressSpace, LIVING, borrowed_space, current_space};
 
 #[cfg(test)]
 mod tests;

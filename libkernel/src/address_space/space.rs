@@ -20,7 +20,7 @@ use alloc::string::String;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use sync::{Counter, TaskContext, order};
+use sync::{Counter, Once, PreemptOff, TaskContext, order};
 
 /// Address spaces in use.
 pub static LIVING: Census = Census::new("address spaces");
@@ -29,6 +29,8 @@ pub struct AddressSpace {
     _counted: Counted,
     itself: Weak<AddressSpace>,
     translation: Translation,
+    /// What a personality hangs on it.
+    attachment: Once<Arc<dyn Any + Send + Sync>>,
     /// Copies for those who only want to know, made when the lock is released.
     resident_pages: Counter,
     mapped_bytes: Counter,
@@ -66,6 +68,7 @@ impl AddressSpace {
         Arc::new_cyclic(|itself| AddressSpace {
             _counted: LIVING.count(),
             itself: Weak::clone(itself),
+            attachment: Once::new(),
             translation: Translation::new(parts.table.root()),
             resident_pages: Counter::new(parts.table.pages() as u64),
             mapped_bytes: Counter::new(parts.regions.mapped_bytes()),
@@ -88,6 +91,26 @@ impl AddressSpace {
     /// Makes `address` usable for `access`, or says why not.
     pub fn fault(&self, cx: &mut TaskContext, address: u64, access: Access) -> Result<(), Fault> {
         self.edit(cx, |parts, batch, cx| parts.fault(address, access, batch, cx))
+    }
+
+    /// What a personality has hung on the space.
+    pub fn attachment(&self) -> Option<&Arc<dyn Any + Send + Sync>> {
+        self.attachment.get()
+    }
+
+    /// Hangs something on the space, for good. Answers what hangs there then: another's, if that came first.
+    pub fn attach(&self, attachment: Arc<dyn Any + Send + Sync>) -> &Arc<dyn Any + Send + Sync> {
+        {
+            // Whoever finds another at it waits for that one: it must not lose its CPU meanwhile.
+            let _stays = PreemptOff::new();
+            let _another_was_first = self.attachment.set(attachment);
+        }
+        loop {
+            if let Some(attached) = self.attachment.get() {
+                return attached;
+            }
+            core::hint::spin_loop();
+        }
     }
 
     pub fn resident_pages(&self) -> usize {
@@ -146,5 +169,10 @@ impl Drop for AddressSpace {
 
 /// The space that this thread's program lives in.
 pub fn current_space(cx: &TaskContext) -> Option<Arc<AddressSpace>> {
-    user::memory(cx)?.as_any().downcast_ref::<AddressSpace>()?.itself.upgrade()
+    borrowed_space(cx)?.itself.upgrade()
+}
+
+/// The same, for as long as the thread does not sleep.
+pub fn borrowed_space(cx: &TaskContext) -> Option<&AddressSpace> {
+    user::memory(cx)?.as_any().downcast_ref::<AddressSpace>()
 }

@@ -3,13 +3,17 @@
 //! Invariant: bytes move under the space's lock, through the pages themselves, with the rights that the program has.
 
 use super::address::{PAGE, UserAddress, page_of};
-use super::backing::Contents;
+use super::backing::{Contents, PageSource};
 use super::shootdown::FlushBatch;
 use super::space::{AddressSpace, Parts};
 use super::{Access, Fault};
 use crate::error::KernelError;
 use crate::memory::Page;
+use alloc::sync::Arc;
 use sync::TaskContext;
+
+/// Shared contents, and a place in them.
+type SharedPlace = (Arc<dyn PageSource>, u64);
 
 impl AddressSpace {
     /// Reads all of `into`, or fails (what was read by then is in it).
@@ -46,12 +50,16 @@ impl AddressSpace {
         self.edit(cx, |parts, batch, cx| parts.make_usable(at.as_u64(), access, batch, cx)).map_err(error_of)
     }
 
-    /// What the byte at `at` is of a shared source: which, and where in it. `None` for what is private.
-    pub fn shared_identity(&self, cx: &mut TaskContext, at: UserAddress) -> Option<(usize, u64)> {
+    /// What the byte at `at` is of a shared source: which, and where in it. `None` for what is private, `BadAddress` where a program
+    /// can read nothing. Whoever keeps the source keeps its identity from being another's.
+    pub fn shared_source(&self, cx: &mut TaskContext, at: UserAddress) -> Result<Option<SharedPlace>, KernelError> {
         self.edit(cx, |parts, _, _| {
-            let region = parts.regions.find(at.as_u64())?;
-            let Contents::Source { source, first_page, shared: true } = &region.contents else { return None };
-            Some((source.identity(), first_page * PAGE + (at.as_u64() - region.start)))
+            let region = parts.regions.find(at.as_u64()).ok_or(KernelError::BadAddress)?;
+            if !region.protection.read {
+                return Err(KernelError::BadAddress);
+            }
+            let Contents::Source { source, first_page, shared: true } = &region.contents else { return Ok(None) };
+            Ok(Some((Arc::clone(source), first_page * PAGE + (at.as_u64() - region.start))))
         })
     }
 }

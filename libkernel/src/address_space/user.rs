@@ -8,7 +8,7 @@ use super::address::PAGE;
 use crate::error::KernelError;
 use alloc::vec::Vec;
 use machine::user::{self, Fault};
-use sync::{LockClass, TaskContext, cpu, might_sleep, order};
+use sync::{LockClass, PreemptOff, TaskContext, cpu, might_sleep, order};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// Part of a program's memory, as the program named it. Nothing is known about it.
@@ -44,6 +44,10 @@ impl UserSlice {
         Ok(bytes)
     }
 }
+
+/// The word cannot be reached without sleeping, or not at all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NotAtHand;
 
 /// Fills `into`, or fails; after that `into` holds anything.
 pub fn copy_in(cx: &mut TaskContext, at: UserAddress, into: &mut [u8]) -> Result<(), KernelError> {
@@ -112,6 +116,24 @@ pub fn compare_exchange_u32(cx: &mut TaskContext, at: UserAddress, expected: u32
     begin(cx);
     let before = user::compare_exchange(at.as_u64(), expected, new).map_err(bad_address)?;
     Ok(if before == expected { Ok(before) } else { Err(before) })
+}
+
+/// Makes the word's page present and writable without changing the word.
+pub fn touch_u32(cx: &mut TaskContext, at: UserAddress) -> Result<(), KernelError> {
+    begin(cx);
+    user::add(at.as_u64(), 0).map(drop).map_err(bad_address)
+}
+
+/// A word read under a spin lock: fails also where its page would have to be brought first. `load_u32` brings it.
+pub fn load_u32_at_hand(at: UserAddress) -> Result<u32, NotAtHand> {
+    let _stays = PreemptOff::new();
+    user::load(at.as_u64()).map_err(|_| NotAtHand)
+}
+
+/// `compare_exchange_u32` under a spin lock; `touch_u32` brings the page. Answers what the word was.
+pub fn compare_exchange_u32_at_hand(at: UserAddress, expected: u32, new: u32) -> Result<u32, NotAtHand> {
+    let _stays = PreemptOff::new();
+    user::compare_exchange(at.as_u64(), expected, new).map_err(|_| NotAtHand)
 }
 
 #[track_caller]

@@ -11,7 +11,7 @@ use crate::error::KernelError;
 use crate::thread::thread::Seat;
 use crate::thread::{Scheduling, Thread};
 use alloc::sync::Arc;
-use sync::{CpuId, CpuSet, IrqOff, TaskContext, cpu, fence_full};
+use sync::{Allows, CpuId, CpuSet, IrqOff, TaskContext, cpu, fence_full, kind};
 
 /// From now on the thread runs on these CPUs only; if it runs or waits elsewhere, it moves at once.
 pub fn set_affinity(_: &mut TaskContext, thread: &Arc<Thread>, cpus: CpuSet) -> Result<(), KernelError> {
@@ -36,6 +36,23 @@ pub fn set_affinity(_: &mut TaskContext, thread: &Arc<Thread>, cpus: CpuSet) -> 
 /// From now on the thread shares CPUs in this way.
 pub fn set_scheduling(_: &mut TaskContext, thread: &Arc<Thread>, scheduling: Scheduling) {
     thread.standing.want(scheduling);
+    take_effect(thread);
+}
+
+/// From now on the thread shares CPUs at least in this way, whatever it asked for (`None`: as it asked): someone with a better right
+/// waits for it. Callers agree among themselves who lends. Has that changed anything?
+pub fn lend_standing<X: Allows<kind::Task>>(_: &X, thread: &Arc<Thread>, lent: Option<Scheduling>) -> bool {
+    let before = thread.standing.effective();
+    thread.standing.lend(lent);
+    let changed = thread.standing.effective() != before;
+    if changed {
+        take_effect(thread);
+    }
+    changed
+}
+
+/// What the thread is to be counts at once, wherever it runs or waits.
+fn take_effect(thread: &Arc<Thread>) {
     let mut irq = IrqOff::new();
     let (home, reaction) = at_home(thread, &irq, |queue, _| match thread.seat() {
         Seat::Queued => match queue.dequeue(thread) {

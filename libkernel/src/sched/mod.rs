@@ -23,7 +23,7 @@ pub mod switch;
 #[cfg(test)]
 mod host_tests;
 
-pub use affinity::{set_affinity, set_scheduling};
+pub use affinity::{lend_standing, set_affinity, set_scheduling};
 pub use donate::wake_donating;
 pub use idle::{initialise_cpu, start_idle};
 pub use load::{load_averages, runnable};

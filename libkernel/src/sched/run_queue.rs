@@ -148,7 +148,7 @@ impl RunQueue {
     /// A thread that left this CPU without ceasing to be counted here waits again.
     pub(crate) fn put_back(&mut self, thread: Arc<Thread>, first: bool) {
         let mut scheduling = thread.standing.counted();
-        if scheduling != thread.standing.wanted() {
+        if scheduling != thread.standing.effective() {
             self.count_out(&thread);
             scheduling = self.count_in(&thread);
         }
@@ -162,7 +162,7 @@ impl RunQueue {
 
     /// Counts a thread as what it is now to be.
     fn count_in(&mut self, thread: &Thread) -> Scheduling {
-        thread.standing.count_as_wanted();
+        thread.standing.count_as_effective();
         let scheduling = thread.standing.counted();
         if scheduling.policy.is_real_time() {
             thread.standing.set_slice_left(TURN_NS);

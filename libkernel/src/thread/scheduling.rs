@@ -74,6 +74,12 @@ impl Scheduling {
         }
     }
 
+    /// The one of two that gets a CPU sooner.
+    pub fn stronger(self, other: Self) -> Self {
+        let strength = |one: Self| (one.policy.is_real_time(), one.priority, one.weight());
+        if strength(other) > strength(self) { other } else { self }
+    }
+
     const fn to_word(self) -> u64 {
         self.policy as u64 | (self.nice as u8 as u64) << 8 | (self.priority as u64) << 16
     }
@@ -89,9 +95,14 @@ impl Default for Scheduling {
     }
 }
 
+/// In place of a lent scheduling: there is none.
+const NOTHING_LENT: u64 = u64::MAX;
+
 /// Where a thread stands in a run queue.
 pub(crate) struct Standing {
     wanted: Counter,
+    /// What others, who wait for the thread, have lent it.
+    lent: Counter,
     counted: Counter,
     virtual_runtime: Counter,
     virtual_deadline: Counter,
@@ -103,6 +114,7 @@ impl Standing {
     pub(crate) const fn new(scheduling: Scheduling) -> Self {
         Standing {
             wanted: Counter::new(scheduling.to_word()),
+            lent: Counter::new(NOTHING_LENT),
             counted: Counter::new(scheduling.to_word()),
             virtual_runtime: Counter::new(0),
             virtual_deadline: Counter::new(0),
@@ -111,9 +123,21 @@ impl Standing {
         }
     }
 
-    /// What the thread is to have from the next time on that it enters a queue.
+    /// What the thread has asked for.
     pub(crate) fn wanted(&self) -> Scheduling {
         Scheduling::from_word(self.wanted.get())
+    }
+
+    /// What the thread is to have from the next time on that it enters a queue: what it asked for, or was lent.
+    pub(crate) fn effective(&self) -> Scheduling {
+        match self.lent.get() {
+            NOTHING_LENT => self.wanted(),
+            lent => self.wanted().stronger(Scheduling::from_word(lent)),
+        }
+    }
+
+    pub(crate) fn lend(&self, scheduling: Option<Scheduling>) {
+        self.lent.set(scheduling.map_or(NOTHING_LENT, Scheduling::to_word));
     }
 
     pub(crate) fn want(&self, scheduling: Scheduling) {
@@ -125,8 +149,8 @@ impl Standing {
         Scheduling::from_word(self.counted.get())
     }
 
-    pub(crate) fn count_as_wanted(&self) {
-        self.counted.set(self.wanted.get());
+    pub(crate) fn count_as_effective(&self) {
+        self.counted.set(self.effective().to_word());
     }
 
     pub(crate) fn virtual_runtime(&self) -> i64 {
@@ -183,6 +207,23 @@ mod tests {
             assert!((119..=131).contains(&percent), "{pair:?}");
         }
         assert_eq!(Scheduling::NORMAL.weight(), NORMAL_WEIGHT);
+    }
+
+    #[test]
+    fn what_is_lent_counts_only_while_it_is_stronger() {
+        let fair = |nice| Scheduling { nice, ..Scheduling::NORMAL };
+        let fifo = |priority| Scheduling { policy: Policy::Fifo, nice: 0, priority };
+        let standing = Standing::new(fair(5));
+        standing.lend(Some(fair(0)));
+        assert_eq!(standing.effective(), fair(0));
+        standing.lend(Some(fair(9)));
+        assert_eq!(standing.effective(), fair(5));
+        standing.lend(Some(fifo(1)));
+        assert_eq!((standing.effective(), standing.wanted()), (fifo(1), fair(5)));
+        standing.want(fifo(7));
+        assert_eq!(standing.effective(), fifo(7));
+        standing.lend(None);
+        assert_eq!(standing.effective(), fifo(7));
     }
 
     #[test]

@@ -226,8 +226,14 @@ impl Thread {
         self.affinity.swap(cpus.bits());
     }
 
+    /// What it asked for.
     pub fn scheduling(&self) -> Scheduling {
         self.standing.wanted()
+    }
+
+    /// What it has: that, or more if who waits for it has lent it more.
+    pub fn effective_scheduling(&self) -> Scheduling {
+        self.standing.effective()
     }
 }
 

@@ -1,159 +1,316 @@
-//! Who waits for which word.
+//! A bucket: who waits for the words that fall into it, and the two sides that meet there.
 //!
-//! Invariant: a waiter that has not been woken is in exactly one bucket, the one that its `bucket` names; both change together, under
-//! the locks of the buckets concerned. Whoever takes it out sets `woken` under that lock.
+//! ```text
+//! waiter                                          waker
+//! announced += 1; fence                           write the word
+//! lock { word is still as expected: in, else out }    fence; announced == 0: nobody to wake
+//! sleep until woken                               lock { out, woken }; call them
+//! ```
+//!
+//! Invariant: a waiter that has not been woken is in exactly one bucket, the one that its `place` names; both change together, under the
+//! locks of the buckets concerned. Whoever takes it out sets `woken` under that lock, and calls it after. `announced` counts at least
+//! those in the bucket, so a waker that finds it 0 after its fence comes before any waiter's look at the word.
 
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use libkernel::address_space::{AddressSpace, UserAddress, current_space};
-use libkernel::wait::WaitQueue;
-use sync::{Flag, Published, SpinGuard, SpinLock, TaskContext, order};
+use arrayvec::ArrayVec;
+use sync::{Flag, Published, SpinGuard, SpinLock, TaskContext, fence_full, order};
 
-/// Bytes of a futex; its address is a multiple of them.
-pub const WORD_BYTES: u64 = 4;
-/// How many buckets; a power of two.
-pub const BUCKETS: usize = 256;
+/// How many are taken out between two calls to them.
+const BATCH: usize = 16;
 
-/// Which word: of which memory (an address space, or what several share), and where in it.
+/// Which word: of which shared contents (0: of the address space that the bucket belongs to), and where in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
-    memory: usize,
-    offset: u64,
+    /// The identity of the shared contents, or 0.
+    pub memory: usize,
+    /// Where in it, or the address.
+    pub offset: u64,
 }
 
-/// A thread that waits, or is about to.
-pub struct Waiter {
-    /// The bucket it is in.
-    pub bucket: Published<usize>,
-    /// It was woken; it is in no bucket any more.
-    pub woken: Flag,
-    /// Where it sleeps.
-    pub queue: WaitQueue,
+/// What a bucket must know of who waits in it.
+pub trait Waits {
+    /// What a bucket also keeps for words that are locks.
+    type Lock;
+
+    /// Which bucket it is in.
+    fn place(&self) -> &Published<usize>;
+    /// Set when it was woken; it is in no bucket any more.
+    fn woken(&self) -> &Flag;
+    /// It is to be handed a lock, so no plain wake is for it.
+    fn is_for_lock(&self) -> bool;
+    /// It is to be handed this lock.
+    fn claims(&self, lock: Key) -> bool;
 }
 
 /// A waiter's place in a bucket.
-pub struct Entry {
+pub struct Entry<W> {
     /// The word it waits for.
     pub key: Key,
     /// Which wakes concern it.
     pub bits: u32,
-    /// It has not compared the word yet: it does not count as a waiter.
-    pub tentative: bool,
-    /// A wake came by while it was tentative: it compares once more.
-    pub passed_over: bool,
+    /// The higher is woken first; among equals, who has waited longest.
+    pub priority: u8,
     /// The waiter.
-    pub waiter: Arc<Waiter>,
+    pub waiter: Arc<W>,
+    arrival: u64,
 }
 
-/// Waiters, longest waiting first.
-pub type Bucket = Vec<Entry>;
-type Guard<'a> = SpinGuard<'a, Bucket, order::Futex>;
+/// Waiters, the first to be woken in front.
+pub struct Bucket<W: Waits> {
+    entries: VecDeque<Entry<W>>,
+    arrivals: u64,
+    /// The words that are locks and have an owner and waiters.
+    pub locks: Vec<W::Lock>,
+}
 
-static TABLE: [SpinLock<Bucket, order::Futex>; BUCKETS] = [const { SpinLock::new(Vec::new()) }; BUCKETS];
+/// A bucket, its lock, and how many may be in it.
+#[repr(align(64))]
+pub struct Line<W: Waits> {
+    announced: Published<u32>,
+    bucket: SpinLock<Bucket<W>, order::Futex>,
+}
 
-impl Key {
-    /// The word at an address of the running program. `None` for a thread without memory.
-    pub fn of(cx: &mut TaskContext, address: UserAddress, private: bool) -> Option<Self> {
-        let space = current_space(cx)?;
-        if !private && let Some((memory, offset)) = space.shared_identity(cx, address) {
-            return Some(Self { memory, offset });
+/// A bucket, locked.
+pub type Guard<'a, W> = SpinGuard<'a, Bucket<W>, order::Futex>;
+/// Waiters that were woken and are to be called.
+pub type Batch<W> = ArrayVec<Arc<W>, BATCH>;
+
+/// Which waiters move.
+#[derive(Clone, Copy, Debug)]
+pub struct Move {
+    /// The word they wait for.
+    pub from: Key,
+    /// The word they wait for then.
+    pub to: Key,
+    /// As many at most.
+    pub limit: usize,
+    /// Those who arrived before this.
+    pub end: u64,
+    /// The other word is a lock, which they are to be handed.
+    pub to_lock: bool,
+}
+
+/// Why a wake or a move was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// One of the waiters is to be handed a lock, or not this lock.
+    ForLock,
+    /// There is no memory for those that would move.
+    NoMemory,
+}
+
+impl<W> Entry<W> {
+    /// A place that is in no bucket yet.
+    pub fn new(key: Key, bits: u32, priority: u8, waiter: Arc<W>) -> Self {
+        Self { key, bits, priority, waiter, arrival: 0 }
+    }
+}
+
+impl<W: Waits> Default for Line<W> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<W: Waits> Line<W> {
+    /// Nobody waits.
+    pub const fn new() -> Self {
+        let bucket = Bucket { entries: VecDeque::new(), arrivals: 0, locks: Vec::new() };
+        Self { announced: Published::<u32>::new(0), bucket: SpinLock::new(bucket) }
+    }
+
+    /// Whether a wake has anybody to look for. Asked after the word was written.
+    pub fn may_have_waiters(&self) -> bool {
+        fence_full();
+        self.announced.load() != 0
+    }
+
+    /// The bucket.
+    pub fn lock<'a>(&'a self, cx: &'a TaskContext) -> Guard<'a, W> {
+        self.bucket.lock(cx)
+    }
+
+    /// Someone is about to enter; from here on no wake passes the bucket by. Every way in begins so.
+    pub fn announce(&self) {
+        self.announced.fetch_add(1);
+        fence_full();
+    }
+
+    /// So many have left the bucket, or will not enter.
+    pub fn retract(&self, count: usize) {
+        self.announced.fetch_sub(u32::try_from(count).unwrap_or(u32::MAX));
+    }
+
+    /// Enters if `check`, asked under the lock, has nothing against it: comparing the word and queueing are one step to every waker.
+    pub fn enter<E>(&self, cx: &TaskContext, entry: Entry<W>, full: E, check: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+        self.announce();
+        let mut bucket = self.lock(cx);
+        let entered = check().and_then(|()| bucket.make_room(1).map_err(|_| full));
+        let refused = match entered {
+            Ok(()) => {
+                bucket.insert(entry);
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        drop(bucket);
+        self.retract(1);
+        Err(refused)
+    }
+
+    /// Wakes up to `limit` of those that wait now for a word and whom one of `bits` concerns; `call` calls them, unlocked.
+    pub fn wake(&self, cx: &TaskContext, (key, bits): (Key, u32), limit: usize, mut call: impl FnMut(Batch<W>)) -> Result<usize, Refused> {
+        let (mut woken, mut end) = (0, None);
+        loop {
+            let mut batch = Batch::new();
+            let mut bucket = self.lock(cx);
+            let end = *end.get_or_insert(bucket.arrivals);
+            let taken = bucket.take((key, bits), limit - woken, end, &mut batch);
+            drop(bucket);
+            self.retract(batch.len());
+            woken += batch.len();
+            let again = batch.is_full() && woken < limit;
+            call(batch);
+            taken?;
+            if !again {
+                return Ok(woken);
+            }
         }
-        Some(Self { memory: Arc::as_ptr(&space).cast::<AddressSpace>().addr(), offset: address.as_u64() })
-    }
-
-    /// The bucket that waiters for the word are in.
-    pub fn bucket(self) -> usize {
-        let mixed = (self.memory as u64 ^ self.offset.rotate_left(20)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        usize::try_from(mixed >> 48).unwrap_or(0) % BUCKETS
     }
 }
 
-/// The bucket with this number, locked.
-pub fn lock(cx: &TaskContext, number: usize) -> Guard<'_> {
-    let [first, ..] = &TABLE;
-    TABLE.get(number).unwrap_or(first).lock(cx)
+impl<W: Waits> Bucket<W> {
+    /// Who arrived before this number is here now.
+    pub fn end(&self) -> u64 {
+        self.arrivals
+    }
+
+    /// Room for so many more.
+    pub fn make_room(&mut self, count: usize) -> Result<(), Refused> {
+        self.entries.try_reserve(count).map_err(|_| Refused::NoMemory)
+    }
+
+    /// Puts a waiter behind those of its priority. There is room.
+    pub fn insert(&mut self, mut entry: Entry<W>) {
+        entry.arrival = self.arrivals;
+        self.arrivals += 1;
+        let at = self.entries.partition_point(|other| other.priority >= entry.priority);
+        self.entries.insert(at, entry);
+    }
+
+    /// Those that wait for a word, the first to be woken first.
+    pub fn waiting(&self, key: Key) -> impl Iterator<Item = &Entry<W>> {
+        self.entries.iter().filter(move |entry| entry.key == key)
+    }
+
+    /// Takes a waiter out.
+    pub fn remove(&mut self, waiter: &Arc<W>) -> Option<Entry<W>> {
+        let at = self.entries.iter().position(|entry| Arc::ptr_eq(&entry.waiter, waiter))?;
+        self.entries.remove(at)
+    }
+
+    /// Takes a waiter out for good: it is woken.
+    pub fn remove_woken(&mut self, waiter: &Arc<W>) -> Option<Entry<W>> {
+        let entry = self.remove(waiter)?;
+        entry.waiter.woken().set();
+        Some(entry)
+    }
+
+    /// Takes out, woken, up to `limit` that arrived before `end`, as many as the batch has room for.
+    pub fn take(&mut self, (key, bits): (Key, u32), limit: usize, end: u64, batch: &mut Batch<W>) -> Result<(), Refused> {
+        let (mut at, limit) = (0, limit.saturating_add(batch.len()));
+        while batch.len() < limit && !batch.is_full() {
+            let Some(entry) = self.entries.get(at) else { break };
+            if entry.key != key || entry.arrival >= end {
+                at += 1;
+            } else if entry.waiter.is_for_lock() {
+                return Err(Refused::ForLock);
+            } else if entry.bits & bits == 0 {
+                at += 1;
+            } else if let Some(entry) = self.entries.remove(at) {
+                entry.waiter.woken().set();
+                batch.push(entry.waiter);
+            }
+        }
+        Ok(())
+    }
+
+    /// Waiters of one word that wait for another of the same bucket from now on, behind those that wait for it already. Answers how
+    /// many, and why no more.
+    pub fn rename(&mut self, order: Move) -> (usize, Result<(), Refused>) {
+        let mut moved = 0;
+        while moved < order.limit {
+            match self.take_first(&order) {
+                Ok(Some(mut entry)) => {
+                    entry.key = order.to;
+                    self.insert(entry);
+                    moved += 1;
+                }
+                answer => return (moved, answer.map(drop)),
+            }
+        }
+        (moved, Ok(()))
+    }
+
+    /// Waiters that go to another bucket, whose place is `place`. Without memory for them all none goes. The caller moves what is
+    /// announced.
+    pub fn carry(&mut self, target: &mut Self, place: usize, order: Move) -> (usize, Result<(), Refused>) {
+        if let Err(refused) = target.make_room(self.waiting(order.from).take(order.limit).count()) {
+            return (0, Err(refused));
+        }
+        let mut moved = 0;
+        while moved < order.limit {
+            match self.take_first(&order) {
+                Ok(Some(mut entry)) => {
+                    entry.key = order.to;
+                    entry.waiter.place().store(place);
+                    target.insert(entry);
+                    moved += 1;
+                }
+                answer => return (moved, answer.map(drop)),
+            }
+        }
+        (moved, Ok(()))
+    }
+
+    fn take_first(&mut self, order: &Move) -> Result<Option<Entry<W>>, Refused> {
+        let found = self.entries.iter().position(|entry| entry.key == order.from && entry.arrival < order.end);
+        let waiter = found.and_then(|at| self.entries.get(at)).map(|entry| &entry.waiter);
+        let suits = |waiter: &Arc<W>| if order.to_lock { waiter.claims(order.to) } else { !waiter.is_for_lock() };
+        if waiter.is_some_and(|waiter| !suits(waiter)) {
+            return Err(Refused::ForLock);
+        }
+        Ok(found.and_then(|at| self.entries.remove(at)))
+    }
 }
 
-/// Two different buckets, locked in the order of their numbers, answered in the order asked for.
-pub fn lock_two(cx: &TaskContext, one: usize, other: usize) -> (Guard<'_>, Guard<'_>) {
-    let [first, ..] = &TABLE;
-    sync::lock_pair(TABLE.get(one).unwrap_or(first), TABLE.get(other).unwrap_or(first), cx)
-}
-
-/// The bucket that a waiter is in, locked; `None` when it was woken.
-pub fn lock_of<'a>(cx: &'a TaskContext, waiter: &Waiter) -> Option<Guard<'a>> {
+/// The bucket that a waiter is in, locked; `None` when it was woken. `line` knows the places.
+pub fn lock_of<'a, W: Waits>(
+    cx: &'a TaskContext,
+    waiter: &W,
+    line: impl Fn(usize) -> Option<&'a Line<W>>,
+) -> Option<(&'a Line<W>, Guard<'a, W>)> {
     loop {
-        let number = waiter.bucket.load();
-        let bucket = lock(cx, number);
-        if waiter.woken.is_set() {
+        let place = waiter.place().load();
+        let line = line(place)?;
+        let bucket = line.lock(cx);
+        if waiter.woken().is_set() {
             return None;
         }
-        if waiter.bucket.load() == number {
-            return Some(bucket);
+        if waiter.place().load() == place {
+            return Some((line, bucket));
         }
     }
 }
 
-/// The place of a waiter in a bucket.
-pub fn place(bucket: &Bucket, waiter: &Arc<Waiter>) -> Option<usize> {
-    bucket.iter().position(|entry| Arc::ptr_eq(&entry.waiter, waiter))
-}
-
-/// Takes out up to `count` waiters for a word whom these bits concern; those that have not compared yet shall do so again.
-pub fn take(bucket: &mut Bucket, key: Key, bits: u32, count: usize, taken: &mut Vec<Arc<Waiter>>) {
-    let mut left = count;
-    bucket.retain_mut(|entry| {
-        if left == 0 || entry.key != key || entry.bits & bits == 0 {
-            return true;
-        }
-        if entry.tentative {
-            entry.passed_over = true;
-            return true;
-        }
-        left -= 1;
-        entry.waiter.woken.set();
-        taken.push(entry.waiter.clone());
-        false
-    });
+/// Two different buckets, locked in the one order that everybody keeps.
+pub fn lock_two<'a, W: Waits>(cx: &'a TaskContext, one: &'a Line<W>, other: &'a Line<W>) -> (Guard<'a, W>, Guard<'a, W>) {
+    sync::lock_pair(&one.bucket, &other.bucket, cx)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entry(offset: u64, bits: u32, tentative: bool) -> Entry {
-        let waiter = Waiter { bucket: Published::<usize>::new(0), woken: Flag::new(false), queue: WaitQueue::new() };
-        Entry { key: Key { memory: 1, offset }, bits, tentative, passed_over: false, waiter: Arc::new(waiter) }
-    }
-
-    fn woken(bucket: &mut Bucket, bits: u32, count: usize) -> usize {
-        let mut taken = Vec::new();
-        take(bucket, Key { memory: 1, offset: 4 }, bits, count, &mut taken);
-        assert!(taken.iter().all(|waiter| waiter.woken.is_set()));
-        taken.len()
-    }
-
-    #[test]
-    fn a_wake_takes_the_longest_waiting_of_its_word_only() {
-        let mut bucket = alloc::vec![entry(8, 1, false), entry(4, 1, false), entry(4, 1, false)];
-        let first = bucket[1].waiter.clone();
-        assert_eq!(woken(&mut bucket, u32::MAX, 1), 1);
-        assert!(first.woken.is_set());
-        assert_eq!(bucket.len(), 2);
-    }
-
-    #[test]
-    fn who_has_not_compared_yet_takes_no_wake_from_another() {
-        let mut bucket = alloc::vec![entry(4, 1, true), entry(4, 1, false)];
-        assert_eq!(woken(&mut bucket, u32::MAX, 1), 1);
-        assert!(bucket[0].tentative && bucket[0].passed_over);
-    }
-
-    #[test]
-    fn bits_choose_among_waiters() {
-        let mut bucket = alloc::vec![entry(4, 0b01, false), entry(4, 0b10, false)];
-        assert_eq!(woken(&mut bucket, 0b10, usize::MAX), 1);
-        assert_eq!(bucket[0].bits, 0b01);
-    }
-}
+#[path = "bucket_tests.rs"]
+mod tests;

@@ -7,7 +7,7 @@ use abi::process::RobustListHead;
 use libkernel::address_space::{UserAddress, user};
 use sync::TaskContext;
 
-use super::bucket::WORD_BYTES;
+use super::table::WORD_BYTES;
 use super::wake_one;
 
 /// As many as Linux follows.
@@ -20,23 +20,25 @@ pub fn release_all(cx: &mut TaskContext, head: u64, owner: i32) {
     let Ok(list) = user::copy_in_value::<RobustListHead>(cx, UserAddress::new(head)) else {
         return;
     };
-    let word = |entry: u64| (entry & !INHERITS).wrapping_add_signed(list.futex_offset);
+    let pending = list.pending & !INHERITS;
+    let word = |entry: u64| UserAddress::new((entry & !INHERITS).wrapping_add_signed(list.futex_offset));
     let mut entry = list.list;
     for _ in 0..STEPS {
         if entry & !INHERITS == head {
             break;
         }
         let next = user::copy_in_value::<u64>(cx, UserAddress::new(entry & !INHERITS));
-        if entry != list.pending {
-            release(cx, word(entry), owner);
+        if entry & !INHERITS != pending && release(cx, word(entry), owner, entry & INHERITS != 0, false).is_none() {
+            return;
         }
         match next {
             Ok(next) => entry = next,
             Err(_) => return,
         }
     }
-    if list.pending != 0 {
-        release(cx, word(list.pending), owner);
+    if pending != 0 {
+        // The end of the thread is not held up by a word that is nowhere.
+        let _ = release(cx, word(pending), owner, list.pending & INHERITS != 0, true);
     }
 }
 
@@ -45,26 +47,29 @@ fn marked(word: u32, owner: u32) -> Option<u32> {
     (word & FUTEX_TID_MASK == owner & FUTEX_TID_MASK).then_some(word & FUTEX_WAITERS | FUTEX_OWNER_DIED)
 }
 
-fn release(cx: &mut TaskContext, address: u64, owner: i32) {
-    let at = UserAddress::new(address);
-    if !address.is_multiple_of(WORD_BYTES) {
-        return;
+/// `None` when there is no such word. Those that wait for a lock that inherits are handed it by the end of its owner, not woken.
+fn release(cx: &mut TaskContext, at: UserAddress, owner: i32, inherits: bool, is_pending: bool) -> Option<()> {
+    if !at.as_u64().is_multiple_of(WORD_BYTES) {
+        return None;
     }
-    let Ok(mut old) = user::load_u32(cx, at) else {
-        return;
-    };
+    let mut old = user::load_u32(cx, at).ok()?;
+    if is_pending && !inherits && old & FUTEX_TID_MASK == 0 {
+        // It died between letting go of the word and waking the next.
+        wake_one(cx, at);
+        return Some(());
+    }
     while let Some(new) = marked(old, owner.cast_unsigned()) {
-        match user::compare_exchange_u32(cx, at, old, new) {
-            Ok(Ok(_)) => {
-                if old & FUTEX_WAITERS != 0 {
+        match user::compare_exchange_u32(cx, at, old, new).ok()? {
+            Ok(_) => {
+                if !inherits && old & FUTEX_WAITERS != 0 {
                     wake_one(cx, at);
                 }
-                return;
+                return Some(());
             }
-            Ok(Err(found)) => old = found,
-            Err(_) => return,
+            Err(found) => old = found,
         }
     }
+    Some(())
 }
 
 #[cfg(test)]

@@ -1,86 +1,101 @@
 //! Waiting for a word to change.
 //!
-//! ```text
-//! waiter                                         waker
-//! bucket lock { in the bucket, tentative }
-//! read the word (may sleep)                      write the word
-//! word differs: out, EAGAIN                      bucket lock { tentative ones are passed over, others woken }
-//! bucket lock { passed over? read again
-//!               else: counts as a waiter }
-//! sleep until woken
-//! ```
-//!
-//! Invariant: a waiter counts only if the word had the expected value when it was read and no wake for it came since; so comparing and
-//! queueing are one step to every waker, though no lock is held while the word is read.
+//! Invariant: the word is compared while the bucket is locked; where that would have to wait for its page, the page is brought with no
+//! lock held and all begins anew. A waiter that finds itself taken out by a waker was woken, whatever else ended its sleep.
 
 use alloc::sync::Arc;
 
 use abi::Errno;
 use libkernel::KernelError;
 use libkernel::address_space::{UserAddress, user};
-use libkernel::wait::{Deadline, WaitQueue};
-use sync::{Flag, Published, TaskContext};
+use libkernel::thread::current;
+use sync::TaskContext;
 
-use super::bucket::{self, Entry, Key, WORD_BYTES, Waiter};
+use super::bucket;
+use super::owner::Owner;
+use super::table::{Word, line_at, line_to_wait};
+use super::until::Until;
+use super::waiter::{Entry, Waiter};
 use crate::error::errno;
 
-/// Sleeps while the word at `address` is `value`, until a wake that one of `bits` concerns. `EINTR` when interrupted: the caller
-/// knows what may be repeated.
-pub fn wait(cx: &mut TaskContext, address: UserAddress, value: u32, deadline: Deadline, bits: u32, private: bool) -> Result<(), Errno> {
-    if bits == 0 || !address.as_u64().is_multiple_of(WORD_BYTES) {
+/// Why a waiter did not enter.
+pub enum Miss {
+    /// The word has another value.
+    Differs,
+    /// The word's page is to be brought first.
+    Away,
+    /// There is no memory for one more.
+    NoRoom,
+}
+
+/// A word to wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// Where it is.
+    pub address: UserAddress,
+    /// What it must be.
+    pub value: u32,
+    /// Which wakes concern the waiter.
+    pub bits: u32,
+    /// Whether only threads of this memory are concerned.
+    pub is_private: bool,
+}
+
+/// Sleeps while the word has its value, until a wake that concerns this wait. `EINTR` when interrupted: the caller knows what may be
+/// repeated.
+pub fn wait(cx: &mut TaskContext, me: &Owner, wish: Wish, until: Until) -> Result<(), Errno> {
+    if wish.bits == 0 {
         return Err(Errno::EINVAL);
     }
-    let key = Key::of(cx, address, private).ok_or(Errno::EFAULT)?;
-    let waiter =
-        Arc::new(Waiter { bucket: Published::<usize>::new(key.bucket()), woken: Flag::new(false), queue: WaitQueue::named("a futex") });
-    enter(cx, key, bits, &waiter)?;
-    if let Err(error) = compare(cx, address, value, &waiter) {
-        leave(cx, &waiter);
-        return Err(error);
-    }
-    let slept = waiter.queue.wait_until_or(cx, deadline, true, |_| waiter.woken.is_set().then_some(()));
+    let word = Word::at(cx, wish.address, wish.is_private)?;
+    let waiter = me.waiter();
+    enter(cx, &word, wish, waiter)?;
+    let slept = until.sleep(cx, &[&waiter.queue], || waiter.is_woken());
     match slept {
         Ok(()) => Ok(()),
         // Woken just before it gave up: the wake was for it, and nobody else will get it.
-        Err(_) if !leave(cx, &waiter) => Ok(()),
+        Err(_) if !leave(cx, waiter) => Ok(()),
         Err(KernelError::TimedOut) => Err(Errno::ETIMEDOUT),
         Err(_) => Err(Errno::EINTR),
     }
 }
 
-fn enter(cx: &TaskContext, key: Key, bits: u32, waiter: &Arc<Waiter>) -> Result<(), Errno> {
-    let mut bucket = bucket::lock(cx, key.bucket());
-    bucket.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
-    bucket.push(Entry { key, bits, tentative: true, passed_over: false, waiter: waiter.clone() });
-    Ok(())
-}
-
-/// Reads the word until no wake has come between reading and counting.
-fn compare(cx: &mut TaskContext, address: UserAddress, value: u32, waiter: &Arc<Waiter>) -> Result<(), Errno> {
+/// Goes into the bucket, if the word is as expected.
+pub fn enter(cx: &mut TaskContext, word: &Word, wish: Wish, waiter: &Arc<Waiter>) -> Result<(), Errno> {
+    let place = word.key.place();
     loop {
-        if user::load_u32(cx, address).map_err(errno)? != value {
-            return Err(Errno::EAGAIN);
-        }
-        let Some(mut bucket) = bucket::lock_of(cx, waiter) else {
-            return Ok(());
+        waiter.begin(place);
+        let priority = current::of(cx).effective_scheduling().priority;
+        let entry = Entry::new(word.key, wish.bits, priority, waiter.clone());
+        let check = || match user::load_u32_at_hand(wish.address) {
+            Ok(found) if found == wish.value => Ok(()),
+            Ok(_) => Err(Miss::Differs),
+            Err(_) => Err(Miss::Away),
         };
-        let place = bucket::place(&bucket, waiter);
-        let Some(entry) = place.and_then(|place| bucket.get_mut(place)) else {
-            return Ok(());
-        };
-        if !core::mem::take(&mut entry.passed_over) {
-            entry.tentative = false;
-            return Ok(());
+        match line_to_wait(cx, place)?.enter(cx, entry, Miss::NoRoom, check) {
+            Ok(()) => return Ok(()),
+            Err(Miss::Differs) => return Err(Errno::EAGAIN),
+            Err(Miss::NoRoom) => return Err(Errno::ENOMEM),
+            Err(Miss::Away) => drop(user::load_u32(cx, wish.address).map_err(errno)?),
         }
     }
 }
 
 /// Takes the waiter out. `false` when it was woken before.
-fn leave(cx: &TaskContext, waiter: &Arc<Waiter>) -> bool {
-    let Some(mut bucket) = bucket::lock_of(cx, waiter) else {
+pub fn leave(cx: &TaskContext, waiter: &Arc<Waiter>) -> bool {
+    let Some((line, mut bucket)) = bucket::lock_of(cx, &**waiter, |place| line_at(cx, place)) else {
         return false;
     };
-    let entry = bucket::place(&bucket, waiter).map(|place| bucket.remove(place));
+    let entry = bucket.remove(waiter);
     drop(bucket);
-    entry.is_some()
+    let was_in = entry.is_some();
+    line.retract(usize::from(was_in));
+    was_in
+}
+
+/// Calls those that were taken out.
+pub fn call(cx: &TaskContext, batch: impl IntoIterator<Item = Arc<Waiter>>) {
+    for waiter in batch {
+        waiter.queue.wake_one(cx);
+    }
 }

@@ -42,7 +42,7 @@ pub fn leave(cx: &mut TaskContext) -> ! {
 
 fn depart(cx: &mut TaskContext, task: &Arc<Task>) {
     let process = task.process().clone();
-    let_go_of_memory(cx, task);
+    let_go_of_memory(cx, task, true);
     let files = task.replace_files(cx, None);
     if let Some(files) = files.and_then(Arc::into_inner) {
         files.close_all(cx);
@@ -67,11 +67,12 @@ fn depart(cx: &mut TaskContext, task: &Arc<Task>) {
 
 /// What Linux does when a task lets go of its memory, at its end or when it changes the program: its robust futexes are marked,
 /// its number is cleared where it asked for that, and who lent it the memory goes on.
-pub fn let_go_of_memory(cx: &mut TaskContext, task: &Arc<Task>) {
+pub fn let_go_of_memory(cx: &mut TaskContext, task: &Arc<Task>, for_good: bool) {
     let robust = task.robust_list.swap(0);
     if robust != 0 {
         futex::robust::release_all(cx, robust, task.id());
     }
+    futex::hand_over::release_all(cx, &task.futexes, for_good);
     let clear = task.clear_child.swap(0);
     if clear != 0 {
         let address = UserAddress::new(clear);

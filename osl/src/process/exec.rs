@@ -122,7 +122,7 @@ fn take_first_number(cx: &mut TaskContext, process: &Arc<Process>, task: &Arc<Ta
 }
 
 fn change_memory(cx: &mut TaskContext, task: &Arc<Task>, program: &NewProgram) {
-    death::let_go_of_memory(cx, task);
+    death::let_go_of_memory(cx, task, false);
     user::set_memory(cx, Some(program.space.clone()));
     let old = task.process().replace_space(cx, Some(program.space.clone()));
     drop(old);

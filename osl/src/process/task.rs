@@ -20,6 +20,7 @@ use super::{Spent, table};
 use crate::credentials::Credentials;
 use crate::file::FileTable;
 use crate::fs::FileSystemContext;
+use crate::futex::Owner;
 
 /// The longest name, with its end mark.
 pub const NAME_BYTES: usize = 16;
@@ -66,6 +67,8 @@ pub struct Task {
     pub reset_on_fork: Flag,
     /// The number of the call it made last, for reports.
     pub last_call: Counter,
+    /// The thread as futexes see it.
+    pub futexes: Arc<Owner>,
     /// What an interrupted call goes on with.
     pub restart: SpinLock<Option<Restart>, order::ThreadPayload>,
 }
@@ -110,6 +113,7 @@ impl Task {
             death_signal: Published::<u32>::new(0),
             reset_on_fork: Flag::new(false),
             last_call: Counter::new(u64::MAX),
+            futexes: Owner::new(id),
             restart: SpinLock::new(None),
         })
     }
@@ -122,6 +126,7 @@ impl Task {
     /// Takes the process's own number: the first thread is gone and this one changed the program.
     pub(super) fn become_first(&self) {
         self.id.store(self.process.id());
+        self.futexes.renumber(self.process.id());
     }
 
     /// The process it runs in.
@@ -137,6 +142,7 @@ impl Task {
     /// Names the thread; done by the thread itself before anything else, and by its maker.
     pub fn attach(&self, thread: &Arc<Thread>) {
         let _same_thread_already_named = self.thread.set(Arc::downgrade(thread));
+        self.futexes.attach(thread);
     }
 
     /// The thread, while it lives.

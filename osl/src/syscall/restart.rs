@@ -12,7 +12,7 @@ pub fn restart_syscall(caller: &mut Caller<'_>) -> Result<u64, Errno> {
     let rest = caller.task.restart.lock(caller.cx).take();
     match rest {
         Some(Restart::Sleep { deadline, remaining, .. }) => give(time::resume_sleep(caller, deadline, remaining)),
-        Some(Restart::Futex { address, value, deadline, private, .. }) => futex::resume(caller, address, value, deadline, private),
+        Some(Restart::Futex(wish, until)) => futex::wait(caller, wish, until),
         Some(Restart::Poll { descriptors, count, deadline }) => give(poll::resume(caller, descriptors, count, deadline)),
         None => Err(Errno::EINTR),
     }

@@ -12,6 +12,7 @@ use sync::TaskContext;
 
 use super::sched_rules::{Wanted, is_real_time};
 use crate::error::errno;
+use crate::futex;
 use crate::process::Task;
 
 /// A turn among equals of the real-time policies, and about the length of a fair slice.
@@ -38,6 +39,8 @@ pub fn of(task: &Arc<Task>) -> Result<Wanted, Errno> {
 pub fn set(cx: &mut TaskContext, task: &Arc<Task>, wanted: Wanted) -> Result<(), Errno> {
     let thread = thread_of(task)?;
     sched::set_scheduling(cx, &thread, scheduling(&wanted)?);
+    // What it lends, and its place in line for a lock, follow.
+    futex::lend::reweigh(cx, &task.futexes);
     if wanted.reset_on_fork {
         task.reset_on_fork.set();
     } else {

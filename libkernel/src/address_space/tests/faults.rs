@@ -133,7 +133,8 @@ fn a_source_that_may_not_be_changed_is_never_mapped_writable_and_shared() {
     assert_eq!(store(&space, &mut cx, 101 * PAGE, 1), Err(Fault::Protected));
     assert_eq!(load(&space, &mut cx, 102 * PAGE), Err(Fault::NoContents));
     assert_eq!(run(&space, &mut cx, 101 * PAGE), Err(Fault::Protected));
-    assert!(space.shared_identity(&mut cx, UserAddress::new(101 * PAGE + 5)).is_some_and(|(_, offset)| offset == PAGE + 5));
+    let found = space.shared_source(&mut cx, UserAddress::new(101 * PAGE + 5));
+    assert!(found.is_ok_and(|found| found.is_some_and(|(_, offset)| offset == PAGE + 5)));
 }
 
 #[test]
