@@ -83,7 +83,7 @@ fn wrong_words() {
         thread::spawn(move || futex(at(&word), libc::FUTEX_WAIT | PRIVATE, 0, 0, 0, 0))
     };
     wait_until(|| futex(at(&word), libc::FUTEX_REQUEUE | PRIVATE, 0, 9, at(&word), 0) == Ok(1));
-    word.store(1, SeqCst);
+    word.store(0x3fff_fff0, SeqCst);
     equal("a word that someone waits for plainly is no lock: EINVAL", plain(&word, LOCK), Err(libc::EINVAL));
     word.store(me(), SeqCst);
     equal("nor one to let go of", plain(&word, UNLOCK), Err(libc::EINVAL));
