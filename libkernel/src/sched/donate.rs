@@ -10,6 +10,7 @@ use crate::alarm::{self, Slot};
 use crate::clock;
 use crate::thread::Thread;
 use alloc::sync::Arc;
+use sync::twin::{self, Twin};
 use sync::{IrqOff, TaskContext, cpu, fence_full};
 
 /// How long threads may hand a CPU on among themselves while others wait for it: one slice of the fair class.
@@ -42,6 +43,9 @@ impl Donation {
     }
 
     pub(crate) fn take_that(&mut self, suits: impl Fn(&Thread) -> bool) -> Option<Arc<Thread>> {
+        if twin::is(Twin::DonationKept) {
+            return self.0.clone().filter(|thread| suits(thread));
+        }
         self.0.take_if(|thread| suits(thread))
     }
 }

@@ -13,6 +13,7 @@ use crate::thread::thread::{Parts, Private, Seat};
 use crate::thread::{Thread, accounting, current, remains};
 use arrayvec::ArrayString;
 use core::fmt::Write;
+use sync::twin::{self, Twin};
 use sync::{CpuId, CpuSet, IrqOff, chaos, cpu};
 
 /// What runs on this CPU becomes its idle thread. On the boot CPU first; afterwards `current::enter` works here.
@@ -52,9 +53,10 @@ pub fn start_idle(here: CpuId) -> ! {
         remains::collect();
         disturb::begin();
         cpu::disable_interrupts();
+        let looked_first = twin::is(Twin::IdleLooksThenMarks) && !has_work(here);
         IDLE.insert(here);
         chaos::point();
-        if has_work(here) {
+        if !looked_first && has_work(here) {
             IDLE.remove(here);
             schedule(Departure::Yielding);
         } else {

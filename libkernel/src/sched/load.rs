@@ -13,7 +13,9 @@ const DECAYS: [u64; 3] = [1884, 2014, 2037];
 /// More samples than this change nothing that could be seen.
 const MOST_SAMPLES: u64 = 2000;
 
-static AVERAGES: SpinLock<[u64; 3], order::ThreadState> = SpinLock::new([0; 3]);
+sync::shared_static! {
+    static AVERAGES: SpinLock<[u64; 3], order::ThreadState> = SpinLock::new([0; 3]);
+}
 static NEXT: Counter = Counter::new(EVERY_NS);
 
 /// Threads that run or wait for a CPU now.

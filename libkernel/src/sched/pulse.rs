@@ -18,8 +18,10 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    pub(super) const fn new() -> Self {
-        Answers { prodded: Flag::new(false), switches: Counter::new(0), deaf: Counter::new(0) }
+    sync::const_unless_loom! {
+        pub(super) const fn new() -> Self {
+            Answers { prodded: Flag::new(false), switches: Counter::new(0), deaf: Counter::new(0) }
+        }
     }
 }
 

@@ -9,7 +9,8 @@ use crate::clock;
 use crate::thread::Thread;
 use alloc::sync::Arc;
 use machine::apic::ipi;
-use sync::{Counter, CpuId, CpuMask, CpuSet, Flag, IrqOff, MAXIMUM_CPUS, Once, PerCpu, SpinGuard, SpinLock, cpu, order};
+use sync::twin::{self, Twin};
+use sync::{Counter, CpuId, CpuMask, CpuSet, Flag, IrqOff, Once, PerCpu, SpinGuard, SpinLock, cpu, order};
 
 pub(super) struct Cpu {
     queue: SpinLock<RunQueue, order::RunQueue>,
@@ -24,23 +25,23 @@ pub(super) struct Cpu {
     pub(super) answers: Answers,
 }
 
-pub(super) static CPUS: PerCpu<Cpu> = PerCpu::new(
-    [const {
-        Cpu {
-            queue: SpinLock::new(RunQueue::new()),
-            idle_thread: Once::new(),
-            knocked: Flag::new(false),
-            load: Counter::new(0),
-            switches: Counter::new(0),
-            steals: Counter::new(0),
-            knocks: Counter::new(0),
-            answers: Answers::new(),
-        }
-    }; MAXIMUM_CPUS],
-);
+sync::shared_per_cpu! {
+    pub(super) static CPUS: PerCpu<Cpu> = Cpu {
+        queue: SpinLock::new(RunQueue::new()),
+        idle_thread: Once::new(),
+        knocked: Flag::new(false),
+        load: Counter::new(0),
+        switches: Counter::new(0),
+        steals: Counter::new(0),
+        knocks: Counter::new(0),
+        answers: Answers::new(),
+    };
+}
 
-/// CPUs that have nothing to do. A hint; taking one out claims it for one newcomer.
-pub(super) static IDLE: CpuMask = CpuMask::new(CpuSet::EMPTY);
+sync::shared_static! {
+    /// CPUs that have nothing to do. A hint; taking one out claims it for one newcomer.
+    pub(super) static IDLE: CpuMask = CpuMask::new(CpuSet::EMPTY);
+}
 
 impl Cpu {
     /// Works on the queue, and tells the others its new length.
@@ -81,7 +82,7 @@ impl Cpu {
 /// Makes a CPU look at its queue.
 pub(super) fn knock(target: CpuId) {
     let target_cpu = CPUS.of(target);
-    if target_cpu.knocked.claim() {
+    if target_cpu.knocked.claim() && !twin::is(Twin::NoKnock) {
         target_cpu.knocks.increment();
         ipi::knock(target);
     }

@@ -9,6 +9,7 @@ use super::real_time::{RealTime, TURN_NS};
 use crate::thread::thread::Seat;
 use crate::thread::{Policy, Scheduling, Thread};
 use alloc::sync::Arc;
+use sync::twin::{self, Twin};
 use sync::{CpuId, chaos};
 
 /// The least time between two changes because of a used-up slice.
@@ -132,7 +133,9 @@ impl RunQueue {
 
     /// Who was to be preferred waits like any other.
     fn withdraw_donation(&mut self) {
-        if let Some(thread) = self.donation.take() {
+        if let Some(thread) = self.donation.take()
+            && !twin::is(Twin::DonationForgotten)
+        {
             self.fair.put(thread);
         }
     }

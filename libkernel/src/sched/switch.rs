@@ -21,7 +21,8 @@ use crate::thread::{Thread, accounting, current, user};
 use alloc::sync::Arc;
 use core::ptr::NonNull;
 use machine::context::{self, Context};
-use sync::{CpuId, CpuLocal, IrqOff, MAXIMUM_CPUS, TaskContext, cpu, might_sleep};
+use sync::twin::{self, Twin};
+use sync::{CpuId, CpuLocal, IrqOff, TaskContext, cpu, might_sleep};
 
 /// Who has just left this CPU, for whoever comes.
 struct Left {
@@ -29,7 +30,9 @@ struct Left {
     afterwards: Afterwards,
 }
 
-static LEFT: CpuLocal<Option<Left>> = CpuLocal::new([const { None }; MAXIMUM_CPUS]);
+sync::shared_per_cpu! {
+    static LEFT: CpuLocal<Option<Left>> = None;
+}
 
 /// Gives the CPU to whoever has the best right to it. Entered and left with interrupts off and no guard alive;
 /// comes back when the calling thread runs again.
@@ -66,6 +69,9 @@ fn change(here: CpuId, leaving: Option<Arc<Thread>>, next: Option<Arc<Thread>>, 
     // The queue's `current` (or the idle thread's owner) keeps it alive from here on.
     drop(to);
     drop(irq);
+    if twin::is(Twin::QueuedBeforeSaved) && afterwards == Afterwards::Asleep {
+        arrive();
+    }
     // SAFETY: interrupts are off; `from` is what runs, `to` was chosen by this CPU alone and its context was saved
     // by the switch that it left with (or made with it); both contexts outlive the switch.
     unsafe { context::switch(from_context, to_context) };
@@ -188,7 +194,7 @@ fn bury(thread: Arc<Thread>) {
 
 /// Where a new thread's life begins: on its own stack, interrupts off.
 #[allow(unsafe_code)]
-pub(super) extern "C" fn begin(_: usize) -> ! {
+pub(super) extern "C-unwind" fn begin(_: usize) -> ! {
     arrive();
     let Some(pointer) = NonNull::new(machine::cpu::thread().cast_mut()) else { panic!("a thread began on a CPU that runs none") };
     // SAFETY: the thread's one context for all that it does outside entries from ring 3.

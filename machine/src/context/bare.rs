@@ -38,7 +38,7 @@ impl Context {
     ///
     /// # Safety
     /// `stack_top` is 16-byte aligned, and the writable memory below it is this thread's own until it has ended.
-    pub unsafe fn new(stack_top: u64, entry: extern "C" fn(usize) -> !, argument: usize) -> Self {
+    pub unsafe fn new(stack_top: u64, entry: extern "C-unwind" fn(usize) -> !, argument: usize) -> Self {
         let mut frame = FIRST_FRAME;
         frame[RBX] = entry as usize;
         frame[R12] = argument;

@@ -58,7 +58,7 @@ impl Context {
     ///
     /// # Safety
     /// As on the machine: `argument` is whatever `entry` needs.
-    pub unsafe fn new(_stack_top: u64, entry: extern "C" fn(usize) -> !, argument: usize) -> Self {
+    pub unsafe fn new(_stack_top: u64, entry: extern "C-unwind" fn(usize) -> !, argument: usize) -> Self {
         let seat = Arc::new(Seat::default());
         let own = seat.clone();
         std::thread::spawn(move || {
@@ -96,7 +96,7 @@ mod tests {
         cpu_seen: Published<usize>,
     }
 
-    extern "C" fn other_thread(pair: usize) -> ! {
+    extern "C-unwind" fn other_thread(pair: usize) -> ! {
         let pair = pair as *mut Pair;
         // SAFETY: the test keeps the pair alive until the process ends, and one of the two threads runs at a time.
         unsafe {

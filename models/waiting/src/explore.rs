@@ -92,13 +92,35 @@ fn explore(broken: Option<Twin>, extent: Extent, scenario: impl Fn() + Send + Sy
     let found = catch_unwind(AssertUnwindSafe(|| check(extent, run)));
     twin::make(None);
     twin::interrupt_with(None);
+    let verdict = VERDICT.take();
     let (name, passed) = (std::thread::current().name().unwrap_or("?").to_owned(), began.elapsed().as_millis());
     let count = executions.load(Relaxed);
     println!("model: {EXPLORER} {name}: {extent:?}, {count} executions, {passed} ms");
     match (found, broken) {
         (Ok(()), _) => {}
-        (Err(found), None) => resume_unwind(found),
-        (Err(found), Some(broken)) => panic!("{broken:?}: {}", text(&*found)),
+        (Err(found), None) => {
+            println!("verdict: {}", verdict.unwrap_or("none but the panic's"));
+            resume_unwind(found)
+        }
+        (Err(found), Some(broken)) => panic!("{broken:?}: {}", verdict.unwrap_or(text(&*found))),
+    }
+}
+
+std::thread_local! {
+    static VERDICT: std::cell::Cell<Option<&'static str>> = const { std::cell::Cell::new(None) };
+}
+
+sync::shared_static! {
+    static NEVER: (Mutex<()>, Condvar) = (Mutex::new(()), Condvar::new());
+}
+
+/// Something is wrong. The thread stands still, so that all come to rest: a panic here would unwind the others in the
+/// middle of what they do, where their locks cannot be given back.
+pub fn stop(verdict: &'static str) -> ! {
+    VERDICT.set(Some(verdict));
+    let mut held = NEVER.0.lock().unwrap();
+    loop {
+        held = NEVER.1.wait(held).unwrap();
     }
 }
 
@@ -121,7 +143,7 @@ fn check(extent: Extent, run: impl Fn() + Send + Sync + 'static) {
 /// Schedules by lot, half of them, and by priorities that change a few times.
 #[cfg(shuttle)]
 fn check(_: Extent, run: impl Fn() + Send + Sync + 'static) {
-    const SCHEDULES: usize = 4_000;
+    const SCHEDULES: usize = 2_000;
     let run = std::sync::Arc::new(run);
     let same = run.clone();
     shuttle::check_random(move || same(), SCHEDULES);

@@ -1,0 +1,5 @@
+//! Nobody counts interrupts.
+
+pub fn count_on(_: sync::CpuId) -> u64 {
+    0
+}
