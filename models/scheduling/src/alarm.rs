@@ -6,6 +6,7 @@ use sync::{IrqContext, IrqOff};
 pub enum Slot {
     Slice = 0,
     Timers = 1,
+    Disturbance = 2,
 }
 
 pub fn set_called(_: Slot, _: fn(&IrqContext)) {}
