@@ -36,6 +36,12 @@ static WANTED: Flag = Flag::new(false);
 /// While others hold on moving keepers, a search gives up after so many tries.
 const TRIES: usize = 16;
 
+/// How many keepers may be looked at for each that was let go of since the last search: so a search costs no more than what made
+/// it necessary.
+static CREDIT: Published<usize> = Published::<usize>::new(0);
+const WORTH_OF_CLOSE: usize = 64;
+const WORTH_OF_END: usize = 1024;
+
 /// An open file that a file holds.
 pub struct InFlight(Option<Arc<OpenFile>>);
 
@@ -107,7 +113,26 @@ fn bury(open: Arc<OpenFile>) {
     }
 }
 
-/// A program let go of a keeper, or ends: lets go of what nobody can reach any more.
+/// A program let go of a keeper: what nobody can reach any more goes too, at the latest after as many of these as make up for
+/// the search.
+pub fn collect_after_close(cx: &mut TaskContext) {
+    collect_for(cx, WORTH_OF_CLOSE);
+}
+
+/// A program ends, and may let go of many.
+pub fn collect_after_end(cx: &mut TaskContext) {
+    collect_for(cx, WORTH_OF_END);
+}
+
+fn collect_for(cx: &mut TaskContext, worth: usize) {
+    let number = NUMBER.load();
+    if number > 0 && CREDIT.fetch_add(worth).saturating_add(worth) >= number {
+        CREDIT.store(0);
+        collect(cx);
+    }
+}
+
+/// Lets go of what nobody can reach any more.
 pub fn collect(cx: &mut TaskContext) {
     if NUMBER.load() == 0 {
         return;

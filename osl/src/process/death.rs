@@ -46,7 +46,7 @@ fn depart(cx: &mut TaskContext, task: &Arc<Task>) {
     let files = task.replace_files(cx, None);
     if let Some(files) = files.and_then(Arc::into_inner) {
         files.close_all(cx);
-        in_flight::collect(cx);
+        in_flight::collect_after_end(cx);
     }
     let places = task.replace_file_system(cx, None);
     drop(places);

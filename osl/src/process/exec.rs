@@ -141,7 +141,7 @@ fn forget_old_program(cx: &mut TaskContext, task: &Arc<Task>) {
     *task.restart.lock(cx) = None;
     own_files(cx, task);
     task.files(cx).close_for_exec(cx);
-    in_flight::collect(cx);
+    in_flight::collect_after_end(cx);
 }
 
 /// A table of descriptors shared with another process is not closed for it.

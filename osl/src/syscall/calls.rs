@@ -7,7 +7,7 @@ use abi::Errno;
 use super::answer::give;
 use super::call::Completeness::{Full, Partial};
 use super::call::{Call, absent, call};
-use super::socket::{ends, message};
+use super::socket::{ends, message, several};
 use super::{
     attributes, capability, control, descriptor, directory, epoll, file, futex, identity, interval, kernel_log, limits, listing,
     membarrier, memory, memory_advice, mounts, names, native, poll, power, priority, process, program_timer, restart, sched,
@@ -240,8 +240,10 @@ pub static CALLS: &[Call] = &[
     call(295, "preadv", Full, |c, a| give(transfer::preadv(c, a.fd(0), a.address(1), a.unsigned(2), a.signed(3)))),
     call(296, "pwritev", Full, |c, a| give(transfer::pwritev(c, a.fd(0), a.address(1), a.unsigned(2), a.signed(3)))),
     call(297, "rt_tgsigqueueinfo", Full, |c, a| give(signal::rt_tgsigqueueinfo(c, a.int(0), a.int(1), a.int(2), a.address(3)))),
+    call(299, "recvmmsg", Partial("no MSG_OOB"), |c, a| give(several::recvmmsg(c, a.fd(0), (a.address(1), a.unsigned(2)), a.unsigned(3), a.address(4)))),
     call(302, "prlimit64", Partial("CPU, core and locked memory limits are kept but not enforced"), |c, a| give(limits::prlimit64(c, a.int(0), a.unsigned(1), a.address(2), a.address(3)))),
     call(306, "syncfs", Full, |c, a| give(size::syncfs(c, a.fd(0)))),
+    call(307, "sendmmsg", Partial("no MSG_OOB"), |c, a| give(several::sendmmsg(c, a.fd(0), a.address(1), a.unsigned(2), a.unsigned(3)))),
     call(309, "getcpu", Full, |c, a| give(sched::getcpu(c, a.address(0), a.address(1)))),
     call(314, "sched_setattr", Partial("no SCHED_DEADLINE, no utilisation hints"), |c, a| give(sched_attributes::sched_setattr(c, a.int(0), a.address(1), a.unsigned(2)))),
     call(315, "sched_getattr", Full, |c, a| give(sched_attributes::sched_getattr(c, a.int(0), a.address(1), a.unsigned(2), a.unsigned(3)))),

@@ -63,7 +63,7 @@ pub fn closed(caller: &mut Caller<'_>, open: Arc<OpenFile>) {
     let is_keeper = open.file().is_keeper();
     drop(open);
     if is_keeper {
-        in_flight::collect(caller.cx);
+        in_flight::collect_after_close(caller.cx);
     }
 }
 
