@@ -5,6 +5,7 @@
 //! just after its timer was cancelled: it must take that as nothing, or be waited for (`cancel_and_wait`).
 
 use crate::alarm::{self, Slot};
+use crate::census::{Census, Counted};
 use crate::clock;
 use alloc::sync::Arc;
 use intrusive_collections::{KeyAdapter, RBTree, RBTreeAtomicLink, intrusive_adapter};
@@ -20,7 +21,11 @@ const NOWHERE: usize = usize::MAX;
 /// How many targets one interrupt calls, so that others get their turn.
 const MOST_AT_ONCE: usize = 64;
 
+/// Timers, armed or not.
+pub static LIVING: Census = Census::new("timers");
+
 struct Node {
+    _counted: Counted,
     link: RBTreeAtomicLink,
     number: u64,
     at: Counter,
@@ -101,6 +106,7 @@ impl Timer {
     /// Not armed yet.
     pub fn new(target: Arc<dyn TimerTarget>) -> Timer {
         Timer(Arc::new(Node {
+            _counted: LIVING.count(),
             link: RBTreeAtomicLink::new(),
             number: NUMBERS.increment(),
             at: Counter::new(0),

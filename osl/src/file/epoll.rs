@@ -11,6 +11,7 @@ use core::any::Any;
 use abi::Errno;
 use abi::constant::{EPOLLERR, EPOLLET, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLONESHOT, EPOLLWAKEUP};
 use abi::poll::EpollEvent;
+use libkernel::census::{Census, Counted};
 use libkernel::wait::WaitQueue;
 use sync::{IrqOff, Published, SpinLock, TaskContext, order};
 
@@ -39,8 +40,12 @@ struct Interest {
     is_spent: bool,
 }
 
+/// Sets of watched files.
+pub static LIVING: Census = Census::new("epoll sets");
+
 /// A set of watched files.
 pub struct EventSet {
+    _counted: Counted,
     interests: SpinLock<BTreeMap<Key, Interest>, order::Poll>,
     /// How often a file was added or is watched again.
     joined: Published<u64>,
@@ -60,7 +65,12 @@ impl Default for EventSet {
 impl EventSet {
     /// A set that watches nothing.
     pub fn new() -> Self {
-        Self { interests: SpinLock::new(BTreeMap::new()), joined: Published::<u64>::new(0), changed: WaitQueue::named("a watched file") }
+        Self {
+            _counted: LIVING.count(),
+            interests: SpinLock::new(BTreeMap::new()),
+            joined: Published::<u64>::new(0),
+            changed: WaitQueue::named("a watched file"),
+        }
     }
 
     /// Adds a file.

@@ -6,6 +6,7 @@ use alloc::string::String;
 use core::any::Any;
 
 use abi::Errno;
+use libkernel::census::{Census, Counted};
 use libkernel::clock;
 use libkernel::wait::WaitQueue;
 use sync::{Published, SpinLock, TaskContext, order};
@@ -21,8 +22,12 @@ use crate::fs::node::{Identity, Kind, Place, Written};
 pub const ANONYMOUS_DEVICE: u64 = 14;
 const LARGEST: u64 = u64::MAX - 1;
 
+/// Event counters.
+pub static LIVING: Census = Census::new("event counters");
+
 /// A number that programs add to and wait on.
 pub struct EventCounter {
+    _counted: Counted,
     count: SpinLock<u64, order::Pipe>,
     one_by_one: bool,
     events: Published<u64>,
@@ -32,7 +37,13 @@ pub struct EventCounter {
 impl EventCounter {
     /// Starts at `count`; with `one_by_one` (`EFD_SEMAPHORE`) a read takes one.
     pub fn new(count: u64, one_by_one: bool) -> Self {
-        Self { count: SpinLock::new(count), one_by_one, events: Published::<u64>::new(0), changed: WaitQueue::named("an event counter") }
+        Self {
+            _counted: LIVING.count(),
+            count: SpinLock::new(count),
+            one_by_one,
+            events: Published::<u64>::new(0),
+            changed: WaitQueue::named("an event counter"),
+        }
     }
 
     fn take(&self, cx: &TaskContext) -> Option<u64> {

@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 
 use abi::Errno;
 use abi::constant::{O_ACCMODE, O_APPEND, O_ASYNC, O_DIRECT, O_NOATIME, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, O_WRONLY};
+use libkernel::census::{Census, Counted};
 use libkernel::wait::Mutex;
 use sync::{Published, TaskContext, order};
 
@@ -50,8 +51,12 @@ impl Access {
     }
 }
 
+/// Openings, as long as any descriptor or call has them.
+pub static LIVING: Census = Census::new("open files");
+
 /// One opening of a file.
 pub struct OpenFile {
+    _counted: Counted,
     file: Arc<dyn File>,
     access: Access,
     flags: Published<u32>,
@@ -64,7 +69,15 @@ impl OpenFile {
     /// An opening with the flags of `open(2)`; `found` is the path it was opened by, if any.
     pub fn new(file: Arc<dyn File>, flags: u32, found: Option<Found>, credentials: Arc<Credentials>) -> Arc<Self> {
         let access = Access::of_flags(flags);
-        Arc::new(Self { file, access, flags: Published::<u32>::new(flags), position: Mutex::new(0), found, credentials })
+        Arc::new(Self {
+            _counted: LIVING.count(),
+            file,
+            access,
+            flags: Published::<u32>::new(flags),
+            position: Mutex::new(0),
+            found,
+            credentials,
+        })
     }
 
     /// The behaviour behind it.

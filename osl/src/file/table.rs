@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use abi::Errno;
+use libkernel::census::{Census, Counted};
 use sync::{SpinLock, TaskContext, order};
 
 use super::open_file::OpenFile;
@@ -71,8 +72,12 @@ impl Slots {
     }
 }
 
+/// Tables of descriptors.
+pub static LIVING: Census = Census::new("file tables");
+
 /// Descriptors, shared by the tasks that ask for it (`CLONE_FILES`).
 pub struct FileTable {
+    _counted: Counted,
     slots: SpinLock<Slots, order::FileTable>,
 }
 
@@ -85,7 +90,7 @@ impl Default for FileTable {
 impl FileTable {
     /// A table with nothing open.
     pub fn new() -> Self {
-        Self { slots: SpinLock::new(Slots { slots: Vec::new(), lowest_free: 0 }) }
+        Self { _counted: LIVING.count(), slots: SpinLock::new(Slots { slots: Vec::new(), lowest_free: 0 }) }
     }
 
     /// A copy that changes on its own from now on (`fork`).
@@ -94,7 +99,7 @@ impl FileTable {
         let mut copy = Vec::new();
         copy.try_reserve_exact(slots.slots.len()).map_err(|_| Errno::ENOMEM)?;
         copy.extend(slots.slots.iter().cloned());
-        Ok(Self { slots: SpinLock::new(Slots { slots: copy, lowest_free: slots.lowest_free }) })
+        Ok(Self { _counted: LIVING.count(), slots: SpinLock::new(Slots { slots: copy, lowest_free: slots.lowest_free }) })
     }
 
     /// What a descriptor means.

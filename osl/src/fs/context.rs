@@ -4,6 +4,7 @@
 
 use core::mem;
 
+use libkernel::census::{Census, Counted};
 use sync::{SpinLock, TaskContext, order};
 
 use super::mount::Location;
@@ -14,21 +15,28 @@ struct Places {
     umask: u32,
 }
 
+/// Roots and working directories.
+pub static LIVING: Census = Census::new("file system contexts");
+
 /// Where a process starts when it follows a path, shared by tasks that ask for it (`CLONE_FS`).
 pub struct FileSystemContext {
+    _counted: Counted,
     places: SpinLock<Places, order::FileSystemContext>,
 }
 
 impl FileSystemContext {
     /// Root and working directory at the same place, umask 022.
     pub fn new(root: Location) -> Self {
-        Self { places: SpinLock::new(Places { working: root.clone(), root, umask: 0o022 }) }
+        Self { _counted: LIVING.count(), places: SpinLock::new(Places { working: root.clone(), root, umask: 0o022 }) }
     }
 
     /// A copy that changes on its own from now on (`fork`).
     pub fn duplicate(&self, cx: &TaskContext) -> Self {
         let places = self.places.lock(cx);
-        Self { places: SpinLock::new(Places { root: places.root.clone(), working: places.working.clone(), umask: places.umask }) }
+        Self {
+            _counted: LIVING.count(),
+            places: SpinLock::new(Places { root: places.root.clone(), working: places.working.clone(), umask: places.umask }),
+        }
     }
 
     /// Where absolute paths start.

@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 
 use libkernel::address_space::PageSource;
+use libkernel::census::{Census, Counted};
 use libkernel::error::KernelError;
 use libkernel::memory::Page;
 use sync::TaskContext;
@@ -15,8 +16,12 @@ use super::lookup::Found;
 use super::mount::Location;
 use super::names;
 
+/// Files that programs have mapped, by opening.
+pub static LIVING: Census = Census::new("mapped files");
+
 /// The pages of an opened file.
 pub struct MappedFile {
+    _counted: Counted,
     pages: Arc<dyn PageSource>,
     name: String,
     may_write: bool,
@@ -25,7 +30,7 @@ pub struct MappedFile {
 impl MappedFile {
     /// `name` stands in lists of mappings; `may_write`: the opening allows to change the file.
     pub fn wrap(pages: Arc<dyn PageSource>, name: String, may_write: bool) -> Arc<dyn PageSource> {
-        Arc::new(Self { pages, name, may_write })
+        Arc::new(Self { _counted: LIVING.count(), pages, name, may_write })
     }
 }
 

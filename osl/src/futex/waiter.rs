@@ -5,6 +5,7 @@
 
 use alloc::sync::Arc;
 
+use libkernel::census::{Census, Counted};
 use libkernel::wait::WaitQueue;
 use sync::{Flag, Published};
 
@@ -20,8 +21,12 @@ pub type Bucket = bucket::Bucket<Waiter>;
 /// A waiter's place in it.
 pub type Entry = bucket::Entry<Waiter>;
 
+/// Waiters of threads, in a wait or between two.
+pub static LIVING: Census = Census::new("futex waiters");
+
 /// A thread that waits.
 pub struct Waiter {
+    _counted: Counted,
     place: Published<usize>,
     woken: Flag,
     /// Where it sleeps.
@@ -53,7 +58,7 @@ impl Waiter {
 
     fn with(claim: Option<Claim>) -> Arc<Self> {
         let (place, woken) = (Published::<usize>::new(0), Flag::new(false));
-        Arc::new(Self { place, woken, queue: WaitQueue::named("a futex"), claim })
+        Arc::new(Self { _counted: LIVING.count(), place, woken, queue: WaitQueue::named("a futex"), claim })
     }
 
     /// A new wait, in this bucket.

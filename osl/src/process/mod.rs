@@ -40,7 +40,7 @@ pub use current::current;
 pub use groups::{claim_terminal, is_orphaned, release_terminal};
 pub use restart::Restart;
 pub use shared::Process;
-pub use table::{Relations, all, find, find_task, in_group, in_session};
+pub use table::{Relations, all, find, find_task, in_group, in_session, places};
 pub use task::Task;
 pub use terminal::{ControllingTerminal, Farewell};
 pub use times::Spent;

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use abi::Errno;
 use abi::process::{Rlimit, limit};
 use libkernel::address_space::{AddressSpace, Limits as MemoryLimits};
+use libkernel::census::{Census, Counted};
 use libkernel::clock;
 use libkernel::wait::WaitQueue;
 use sync::{Allows, Flag, SpinLock, TaskContext, kind, order};
@@ -44,8 +45,12 @@ struct Shared {
     space: Option<Arc<AddressSpace>>,
 }
 
+/// Processes, until nobody knows them any more.
+pub static LIVING: Census = Census::new("processes");
+
 /// A process.
 pub struct Process {
+    _counted: Counted,
     id: i32,
     started_ns: u64,
     /// Signals and tasks.
@@ -96,6 +101,7 @@ impl Process {
             space: from.space,
         };
         Arc::new_cyclic(|this| Self {
+            _counted: LIVING.count(),
             id,
             started_ns: clock::now(),
             signals: SpinLock::new(SignalState::new()),

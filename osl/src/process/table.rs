@@ -46,6 +46,11 @@ pub fn all(cx: &mut TaskContext) -> Vec<Arc<Process>> {
     TREE.lock(cx).entries.values().map(|entry| entry.process.clone()).collect()
 }
 
+/// How many places in the tree are taken, by kind.
+pub fn places(cx: &mut TaskContext) -> [(&'static str, usize); 3] {
+    TREE.lock(cx).places()
+}
+
 /// The processes of a group.
 pub fn in_group(cx: &mut TaskContext, group: i32) -> Vec<Arc<Process>> {
     TREE.lock(cx).group(group)

@@ -8,6 +8,7 @@ use alloc::string::String;
 use alloc::sync::{Arc, Weak};
 
 use abi::signal::SignalStack;
+use libkernel::census::{Census, Counted};
 use libkernel::clock;
 use libkernel::thread::Thread;
 use sync::{Counter, Flag, Once, Published, SpinLock, TaskContext, order};
@@ -50,8 +51,12 @@ pub struct LastFault {
     pub address: u64,
 }
 
+/// Tasks, until nobody knows them any more.
+pub static LIVING: Census = Census::new("tasks");
+
 /// One thread of a program.
 pub struct Task {
+    _counted: Counted,
     id: Published<i32>,
     process: Arc<Process>,
     thread: Once<Weak<Thread>>,
@@ -103,6 +108,7 @@ impl Task {
             start: None,
         };
         Arc::new(Self {
+            _counted: LIVING.count(),
             id: Published::<i32>::new(id),
             process,
             thread: Once::new(),

@@ -109,6 +109,11 @@ impl Tree {
         self.numbers.release(number);
     }
 
+    /// How many places are taken, by kind.
+    pub fn places(&self) -> [(&'static str, usize); 3] {
+        [("places of processes", self.entries.len()), ("groups", self.groups.len()), ("sessions", self.sessions.len())]
+    }
+
     /// Whether somebody uses a number.
     #[cfg(test)]
     pub fn holds_number(&self, number: i32) -> bool {

@@ -4,8 +4,10 @@
 //! with 0; the first thing that does not hold goes to standard error and ends the program (or the child
 //! that found it) with `FAILED`.
 
+pub mod asleep;
 pub mod futex;
 pub mod memory;
+pub mod objects;
 pub mod process;
 pub mod scratch;
 pub mod signal;

@@ -11,4 +11,5 @@ mod entries;
 mod node;
 mod volume;
 
+pub use node::LIVING;
 pub use volume::Tmpfs;

@@ -11,6 +11,7 @@ use core::ops::Range;
 use abi::Errno;
 use abi::file::{Statfs, mode};
 use libkernel::address_space::PageSource;
+use libkernel::census::{Census, Counted};
 use libkernel::clock;
 use libkernel::error::KernelError;
 use libkernel::memory::frames::Page;
@@ -42,7 +43,11 @@ enum Body {
     Special,
 }
 
+/// Files and directories in memory.
+pub static LIVING: Census = Census::new("tmpfs nodes");
+
 pub(super) struct TmpNode {
+    _counted: Counted,
     pub(super) volume: Arc<Tmpfs>,
     pub(super) identity: Identity,
     pub(super) kind: Kind,
@@ -71,6 +76,7 @@ impl TmpNode {
         Arc::new_cyclic(|me| {
             let parent = parent.map_or_else(|| me.clone(), Arc::downgrade);
             Self {
+                _counted: LIVING.count(),
                 volume: volume.clone(),
                 identity,
                 kind: new.kind,

@@ -9,11 +9,14 @@ use alloc::vec::Vec;
 use abi::Errno;
 use libkernel::census::Census;
 use libkernel::ipc::channel;
-use libkernel::{address_space, thread};
+use libkernel::wait::timers;
+use libkernel::{address_space, memory, thread};
 use sync::TaskContext;
 
-use crate::file::{in_flight, pipe, timer};
-use crate::process::program_timers;
+use crate::file::{epoll, event, in_flight, open_file, pipe, table as file_table, timer};
+use crate::fs::{context, mapped_file, tmpfs};
+use crate::futex::waiter;
+use crate::process::{self, program_timers, shared, task};
 use crate::signal::file as signal_file;
 use crate::socket::{parcel, socket};
 use crate::tty::terminal;
@@ -21,19 +24,41 @@ use crate::tty::terminal;
 /// Every kind that is counted.
 static KINDS: &[&Census] = &[
     &thread::LIVING,
+    &task::LIVING,
+    &shared::LIVING,
     &address_space::LIVING,
+    &file_table::LIVING,
+    &context::LIVING,
+    &open_file::LIVING,
     &pipe::LIVING,
     &terminal::LIVING,
     &channel::LIVING,
+    &event::LIVING,
+    &epoll::LIVING,
     &timer::LIVING,
     &signal_file::LIVING,
     &program_timers::LIVING,
     &socket::LIVING,
     &parcel::LIVING,
+    &timers::LIVING,
+    &waiter::LIVING,
+    &tmpfs::LIVING,
+    &mapped_file::LIVING,
 ];
 
 pub fn read(cx: &mut TaskContext) -> Result<Vec<u8>, Errno> {
     in_flight::collect(cx);
-    let lines: String = KINDS.iter().map(|kind| format!("{} {}\n", kind.name(), kind.living())).collect();
+    let mut lines: String = KINDS.iter().map(|kind| line(kind.name(), kind.living())).collect();
+    let frames = memory::statistics();
+    for (name, count) in [("pages", frames.pages), ("page tables", frames.page_tables)] {
+        lines += &line(name, count);
+    }
+    for (name, count) in process::places(cx) {
+        lines += &line(name, count as u64);
+    }
     Ok(lines.into_bytes())
+}
+
+fn line(name: &str, count: u64) -> String {
+    format!("{name} {count}\n")
 }
