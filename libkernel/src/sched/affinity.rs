@@ -3,9 +3,9 @@
 //! Invariant: the new value is written before the thread's home is read, and whoever queues the thread writes its
 //! home before reading the value; so either this call finds the thread, or the other side finds the new value.
 
-use super::place;
 use super::queues::{CPUS, react};
 use super::run_queue::{Reaction, RunQueue};
+use super::{place, switch};
 use crate::clock;
 use crate::error::KernelError;
 use crate::thread::thread::Seat;
@@ -13,8 +13,8 @@ use crate::thread::{Scheduling, Thread};
 use alloc::sync::Arc;
 use sync::{Allows, CpuId, CpuSet, IrqOff, TaskContext, cpu, fence_full, kind};
 
-/// From now on the thread runs on these CPUs only; if it runs or waits elsewhere, it moves at once.
-pub fn set_affinity(_: &mut TaskContext, thread: &Arc<Thread>, cpus: CpuSet) -> Result<(), KernelError> {
+/// From now on the thread runs on these CPUs only; if it runs or waits elsewhere, it has moved when this returns.
+pub fn set_affinity(cx: &mut TaskContext, thread: &Arc<Thread>, cpus: CpuSet) -> Result<(), KernelError> {
     if cpus.intersect(cpu::online()).is_empty() {
         return Err(KernelError::Invalid);
     }
@@ -30,6 +30,11 @@ pub fn set_affinity(_: &mut TaskContext, thread: &Arc<Thread>, cpus: CpuSet) -> 
         place::queue(moved);
     }
     react(home, reaction, &mut irq);
+    drop(irq);
+    // It is being knocked at: it goes on only where it is told to, which takes an interrupt and a switch.
+    while thread.running_on() == Some(home) && !place::usable(thread).contains(home) {
+        switch::yield_now(cx);
+    }
     Ok(())
 }
 

@@ -16,10 +16,16 @@ sync::shared_per_cpu! {
 
 /// Takes a thread that waits on another CPU. Did it find one?
 pub(super) fn steal(here: CpuId, irq: IrqOff) -> bool {
-    let others = cpu::online().without(here);
-    let from = others.iter().filter(|&other| CPUS.of(other).load() > 1).max_by_key(|&other| CPUS.of(other).load());
-    let Some(from) = chaos::member(others).or(from) else { return false };
-    let Some(Some(thread)) = CPUS.of(from).try_with(|queue| queue.steal(here)) else { return false };
+    let mut left = cpu::online().without(here);
+    let thread = loop {
+        let most_loaded = left.iter().filter(|&other| CPUS.of(other).load() > 1).max_by_key(|&other| CPUS.of(other).load());
+        let Some(from) = chaos::member(left).or(most_loaded) else { return false };
+        // All that wait there may be bound to that CPU, or to others: the next one is tried.
+        if let Some(Some(thread)) = CPUS.of(from).try_with(|queue| queue.steal(here)) {
+            break thread;
+        }
+        left = left.without(from);
+    };
     CPUS.of(here).steals.increment();
     thread.set_home(here);
     drop(irq);

@@ -28,6 +28,8 @@ pub struct WaitQueue {
     name: &'static str,
     /// Where the thread is that all waiters wait for, as far as it is known.
     holder: Published<*mut ()>,
+    /// How many places are taken: a waker that finds none takes no lock.
+    count: Published<u32>,
     places: SpinLock<Places, order::WaitQueue>,
 }
 
@@ -49,7 +51,7 @@ impl WaitQueue {
         /// `name` says what is waited for: "a full pipe's reader".
         pub const fn named(name: &'static str) -> Self {
             let places = SpinLock::new(Places { tree: RBTree::new(ByArrival::NEW), arrivals: 0 });
-            WaitQueue { name, holder: Published::<*mut ()>::new(core::ptr::null_mut()), places }
+            WaitQueue { name, holder: Published::<*mut ()>::new(core::ptr::null_mut()), count: Published::<u32>::new(0), places }
         }
     }
 
@@ -139,15 +141,16 @@ impl WaitQueue {
 
     /// `wake` is told whether the thread is the last for now.
     fn wake_with<X: Allows<kind::Irq>>(&self, context: &X, exclusives: Option<usize>, wake: impl Fn(&Arc<Thread>, bool)) {
+        // An exchange that changes nothing: a plain look might miss one that registers, who might miss the condition.
+        if self.count.fetch_add(0) == 0 {
+            return;
+        }
         let mut end = None;
         let mut left = exclusives.unwrap_or(usize::MAX);
         loop {
             let mut batch = ArrayVec::<Arc<Place>, BATCH>::new();
             {
                 let mut places = self.places.lock(context);
-                if places.tree.is_empty() {
-                    return;
-                }
                 let end = *end.get_or_insert(places.arrivals);
                 let mut wanted = left;
                 while !batch.is_full()
@@ -156,6 +159,7 @@ impl WaitQueue {
                     wanted -= usize::from(place.exclusive);
                     batch.push(place);
                 }
+                self.count.fetch_sub(batch.len() as u32);
             }
             let mut again = batch.is_full();
             let last = batch.len().wrapping_sub(1);
@@ -179,6 +183,8 @@ impl WaitQueue {
             place.set_arrival(places.arrivals);
             places.arrivals += 1;
             places.tree.insert(Arc::clone(place));
+            // An exchange, as the waker's look is: who comes second sees what the first did before.
+            self.count.fetch_add(1);
         }
         is_new
     }
@@ -190,7 +196,12 @@ impl WaitQueue {
 
     /// Was it still there?
     pub(super) fn leave(&self, cx: &TaskContext, place: &Place) -> bool {
-        let removed = self.places.lock(cx).tree.find_mut(&place.key()).remove();
+        let removed = {
+            let mut places = self.places.lock(cx);
+            let removed = places.tree.find_mut(&place.key()).remove();
+            self.count.fetch_sub(u32::from(removed.is_some()));
+            removed
+        };
         removed.is_some()
     }
 }

@@ -2,11 +2,12 @@
 
 use linux_tests::process::{Ended, close_all, fork, in_a_child, kill, pipe, wait, wait_for_byte, write};
 use linux_tests::{allowed_cpus, call, check, current_cpu, done, equal, is_root, must, must_equal, pin_to, sleep_ms};
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering::SeqCst};
 
 fn main() {
     moves_at_once();
     moves_others();
+    has_moved_on_return();
     inherited();
     threads_each();
     wrong_arguments();
@@ -56,6 +57,39 @@ fn moves_others() {
     sleep_ms(10);
     allow(child, &[target]);
     equal("a running process goes where it is sent", wait(child), Ended::Exited(0));
+}
+
+/// A thread that runs all the time is where it was sent when the call that sent it returns.
+fn has_moved_on_return() {
+    static TURN: AtomicUsize = AtomicUsize::new(0);
+    static RUNNER: AtomicI32 = AtomicI32::new(0);
+    static STOP: AtomicBool = AtomicBool::new(false);
+    const TURNS: usize = 200;
+    let cpus = allowed_cpus();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            RUNNER.store(call!(SYS_gettid).map_or(0, |id| id as i32), SeqCst);
+            while !STOP.load(SeqCst) {
+                let before = TURN.load(SeqCst);
+                let here = current_cpu();
+                // Between two looks at the same turn it was bound to one CPU.
+                if before != 0 && before == TURN.load(SeqCst) {
+                    must_equal("the CPU that another bound it to", here, cpus[before % cpus.len()]);
+                }
+            }
+        });
+        while RUNNER.load(SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        for turn in 1..TURNS {
+            TURN.store(0, SeqCst);
+            allow(RUNNER.load(SeqCst), &[cpus[turn % cpus.len()]]);
+            TURN.store(turn, SeqCst);
+            std::thread::yield_now();
+        }
+        STOP.store(true, SeqCst);
+    });
+    check("a running thread has moved when the call returns", true);
 }
 
 fn inherited() {
