@@ -19,6 +19,7 @@ mod real_time;
 pub(crate) mod run_queue;
 pub mod spawn;
 pub mod switch;
+mod throttle;
 
 #[cfg(test)]
 mod host_tests;

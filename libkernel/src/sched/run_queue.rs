@@ -6,6 +6,7 @@
 use super::donate::{CHAIN_NS, Donation, PATIENCE_NS};
 use super::fair::Fair;
 use super::real_time::{RealTime, TURN_NS};
+use super::throttle::Throttle;
 use crate::thread::thread::Seat;
 use crate::thread::{Policy, Scheduling, Thread};
 use alloc::sync::Arc;
@@ -66,6 +67,7 @@ pub(crate) enum Afterwards {
 
 pub(crate) struct RunQueue {
     real_time: RealTime,
+    throttle: Throttle,
     fair: Fair,
     donation: Donation,
     current: Option<Arc<Thread>>,
@@ -80,6 +82,7 @@ impl RunQueue {
     pub(crate) const fn new() -> Self {
         RunQueue {
             real_time: RealTime::new(),
+            throttle: Throttle::new(),
             fair: Fair::new(),
             donation: Donation::NONE,
             current: None,
@@ -188,7 +191,9 @@ impl RunQueue {
         match (scheduling.policy.is_real_time(), running.policy.is_real_time()) {
             (true, true) if scheduling.priority > running.priority => Reaction::Reschedule,
             (true, true) if scheduling.priority == running.priority && running.policy == Policy::RoundRobin => Reaction::TimeSlice,
-            (true, true) | (false, true) => Reaction::Nothing,
+            (true, true) => Reaction::Nothing,
+            (false, true) => Reaction::TimeSlice,
+            (true, false) if self.throttle.is_exhausted() => Reaction::TimeSlice,
             (true, false) => Reaction::Reschedule,
             (false, false) => {
                 let sooner = thread.standing.virtual_deadline() < current.standing.virtual_deadline();
@@ -237,6 +242,8 @@ impl RunQueue {
     pub(crate) fn charge(&mut self, now: u64) {
         let passed = now.saturating_sub(self.charged_at);
         self.charged_at += passed;
+        let policy = self.current.as_ref().map(|current| current.standing.counted().policy);
+        self.throttle.charge(now, passed, policy.is_some_and(Policy::is_real_time));
         let Some(current) = &self.current else { return };
         match current.standing.counted().policy {
             Policy::Fifo => {}
@@ -275,16 +282,21 @@ impl RunQueue {
         }
     }
 
+    /// Have real-time threads had all that they may have while others wait?
+    const fn others_go_first(&self) -> bool {
+        self.throttle.is_exhausted() && self.fair.waiting() != 0
+    }
+
     fn someone_beats(&mut self, current: &Thread, yielding: bool) -> bool {
         let running = current.standing.counted();
         match (self.real_time.highest(), running.policy.is_real_time()) {
             (Some(highest), true) => {
                 let equal_goes_first = yielding || self.turn_is_over;
-                highest > running.priority || highest == running.priority && equal_goes_first
+                highest > running.priority || highest == running.priority && equal_goes_first || self.others_go_first()
             }
-            (Some(_), false) => true,
-            (None, true) => false,
-            (None, false) => self.fair.beats(current),
+            (Some(_), false) if !self.throttle.is_exhausted() => true,
+            (None, true) => self.others_go_first(),
+            (_, false) => self.fair.beats(current),
         }
     }
 
@@ -333,7 +345,8 @@ impl RunQueue {
     fn take_next(&mut self, donee: Option<Arc<Thread>>, now: u64) -> Option<Arc<Thread>> {
         let next = donee.or_else(|| {
             self.chain_ends = now + CHAIN_NS;
-            self.real_time.take().or_else(|| self.fair.take())
+            let fair = if self.others_go_first() { self.fair.take() } else { None };
+            fair.or_else(|| self.real_time.take()).or_else(|| self.fair.take())
         });
         if let Some(next) = &next {
             next.set_seat(Seat::Running);
@@ -346,13 +359,16 @@ impl RunQueue {
     pub(crate) fn slice_end(&mut self, now: u64) -> Option<u64> {
         let current = self.current.as_ref()?;
         let running = current.standing.counted();
-        let left = if running.policy.is_real_time() {
+        let are_others = self.fair.waiting() != 0;
+        let (turn, throttle) = if running.policy.is_real_time() {
             let equals_wait = self.real_time.highest() == Some(running.priority);
-            (running.policy == Policy::RoundRobin && equals_wait).then(|| current.standing.slice_left())
+            let turn = (running.policy == Policy::RoundRobin && equals_wait).then(|| current.standing.slice_left());
+            (turn, are_others.then(|| self.throttle.left()))
         } else {
-            (self.fair.waiting() != 0).then(|| self.fair.slice_left(current))
+            let real_time_waits = self.real_time.waiting() != 0;
+            (are_others.then(|| self.fair.slice_left(current)), real_time_waits.then(|| self.throttle.until_next(now)))
         };
-        let left = left.map(|left| left.max(SHORTEST_SLICE_NS));
+        let left = turn.into_iter().chain(throttle).min().map(|left| left.max(SHORTEST_SLICE_NS));
         let left = if self.donation.waiting() == 0 { left } else { Some(left.unwrap_or(PATIENCE_NS).min(PATIENCE_NS)) };
         self.slice_is_timed = left.is_some();
         Some(now + left?)

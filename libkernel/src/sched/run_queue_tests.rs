@@ -191,6 +191,21 @@ fn round_robin_takes_turns_among_equals() {
 }
 
 #[test]
+fn a_real_time_loop_leaves_the_others_a_twentieth() {
+    for policy in [Policy::Fifo, Policy::RoundRobin] {
+        let mut simulation = Simulation::new();
+        let threads = [("loop", real_time(policy, 50)), ("other", fair(0)), ("low", real_time(Policy::Fifo, 1))];
+        let threads: Vec<_> = threads.iter().map(|(name, scheduling)| simulation.spawn(name, *scheduling)).collect();
+        let ran = simulation.run_for(10_000 * MILLISECOND, &threads);
+        assert!(ran[0].abs_diff(9_500 * MILLISECOND) <= 10 * MILLISECOND, "{policy:?}: {ran:?}");
+        assert!(ran[1].abs_diff(500 * MILLISECOND) <= 10 * MILLISECOND, "{policy:?}: {ran:?}");
+    }
+    let mut alone = Simulation::new();
+    let threads = [alone.spawn("loop", real_time(Policy::Fifo, 50))];
+    assert_eq!(alone.run_for(5_000 * MILLISECOND, &threads), [5_000 * MILLISECOND], "a CPU idled for the throttle's sake");
+}
+
+#[test]
 fn an_idle_cpu_reschedules_for_anyone_and_a_lone_thread_is_not_timed() {
     let mut simulation = Simulation::new();
     let lone = Thread::for_test("lone", fair(0));
