@@ -28,9 +28,9 @@ pub const CAPACITY: usize = 65536;
 /// Writes up to this size are never mixed with others (`PIPE_BUF`).
 pub const ATOMIC: usize = 4096;
 
-struct State {
-    bytes: VecDeque<u8>,
-    readers: usize,
+pub(super) struct State {
+    pub(super) bytes: VecDeque<u8>,
+    pub(super) readers: usize,
     writers: usize,
     /// How often each side was opened: a FIFO's opener waits for the other side to come, even if it leaves again.
     readers_seen: u64,
@@ -43,13 +43,13 @@ pub static LIVING: Census = Census::new("pipes");
 /// Bytes on their way from writers to readers.
 pub struct Pipe {
     _counted: Counted,
-    state: SpinLock<State, order::Pipe>,
-    turn_to_read: Mutex<(), order::PipeReaders>,
+    pub(super) state: SpinLock<State, order::Pipe>,
+    pub(super) turn_to_read: Mutex<(), order::PipeReaders>,
     /// How often something happened to those who read, and to those who write.
-    events_to_read: Published<u64>,
-    events_to_write: Published<u64>,
-    readable: WaitQueue,
-    writable: WaitQueue,
+    pub(super) events_to_read: Published<u64>,
+    pub(super) events_to_write: Published<u64>,
+    pub(super) readable: WaitQueue,
+    pub(super) writable: WaitQueue,
 }
 
 impl Pipe {
@@ -98,7 +98,7 @@ impl Pipe {
     }
 
     /// Copies up to `into.len()` of the first bytes, which stay: how many, 0 when no more can come, `None` when there are none yet.
-    fn peek(&self, cx: &TaskContext, into: &mut [u8]) -> Option<usize> {
+    pub(super) fn peek(&self, cx: &TaskContext, into: &mut [u8]) -> Option<usize> {
         let state = self.state.lock(cx);
         if state.bytes.is_empty() {
             return if state.writers == 0 { Some(0) } else { None };
@@ -112,7 +112,7 @@ impl Pipe {
         state.bytes.is_empty() && state.writers != 0
     }
 
-    fn remove(&self, cx: &TaskContext, count: usize) {
+    pub(super) fn remove(&self, cx: &TaskContext, count: usize) {
         let mut state = self.state.lock(cx);
         let count = count.min(state.bytes.len());
         state.bytes.drain(..count);
@@ -135,7 +135,7 @@ impl Pipe {
     }
 
     /// Puts bytes in: how many, or `None` when there is no room yet. All or nothing when `whole`.
-    fn put(&self, cx: &TaskContext, bytes: &[u8], whole: bool) -> Option<Result<usize, Errno>> {
+    pub(super) fn put(&self, cx: &TaskContext, bytes: &[u8], whole: bool) -> Option<Result<usize, Errno>> {
         let mut state = self.state.lock(cx);
         if state.readers == 0 {
             return Some(Err(Errno::EPIPE));
@@ -249,6 +249,13 @@ pub struct PipeEnd {
     reads: bool,
     writes: bool,
     node: Arc<dyn Node>,
+}
+
+impl PipeEnd {
+    /// The pipe that it is an end of.
+    pub fn pipe(&self) -> &Arc<Pipe> {
+        &self.pipe
+    }
 }
 
 impl File for PipeEnd {

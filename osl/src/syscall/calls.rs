@@ -8,17 +8,18 @@ use super::answer::give;
 use super::call::Completeness::{Full, Partial};
 use super::call::{Call, absent, call};
 use super::socket::{ends, message, several};
+use super::transfer::{bytes, splice};
 use super::{
     attributes, capability, control, descriptor, directory, epoll, file, futex, identity, interval, kernel_log, limits, listing,
     membarrier, memory, memory_advice, mounts, names, native, poll, power, priority, process, program_timer, restart, sched,
-    sched_attributes, select, signal, size, system, terminal, time, transfer, users, waiting_files,
+    sched_attributes, select, signal, size, system, terminal, time, users, waiting_files,
 };
 
 /// The calls, in the order of their numbers.
 #[rustfmt::skip]
 pub static CALLS: &[Call] = &[
-    call(0, "read", Full, |c, a| give(transfer::read(c, a.fd(0), a.slice(1, 2)))),
-    call(1, "write", Full, |c, a| give(transfer::write(c, a.fd(0), a.slice(1, 2)))),
+    call(0, "read", Full, |c, a| give(bytes::read(c, a.fd(0), a.slice(1, 2)))),
+    call(1, "write", Full, |c, a| give(bytes::write(c, a.fd(0), a.slice(1, 2)))),
     call(2, "open", Full, |c, a| give(file::open(c, a.address(0), a.unsigned(1), a.unsigned(2)))),
     call(3, "close", Full, |c, a| give(file::close(c, a.fd(0)))),
     call(4, "stat", Full, |c, a| give(attributes::stat(c, a.address(0), a.address(1)))),
@@ -34,10 +35,10 @@ pub static CALLS: &[Call] = &[
     call(14, "rt_sigprocmask", Full, |c, a| give(signal::rt_sigprocmask(c, a.unsigned(0), a.address(1), a.address(2), a.count(3)))),
     call(15, "rt_sigreturn", Full, |c, _| give(signal::rt_sigreturn(c))),
     call(16, "ioctl", Partial("terminals (no TIOCLINUX, TIOCCONS, locked settings), FIONREAD, FIONBIO, FIOCLEX"), |c, a| give(terminal::ioctl(c, a.fd(0), a.unsigned(1), a.address(2)))),
-    call(17, "pread64", Full, |c, a| give(transfer::pread64(c, a.fd(0), a.slice(1, 2), a.signed(3)))),
-    call(18, "pwrite64", Full, |c, a| give(transfer::pwrite64(c, a.fd(0), a.slice(1, 2), a.signed(3)))),
-    call(19, "readv", Full, |c, a| give(transfer::readv(c, a.fd(0), a.address(1), a.unsigned(2)))),
-    call(20, "writev", Full, |c, a| give(transfer::writev(c, a.fd(0), a.address(1), a.unsigned(2)))),
+    call(17, "pread64", Full, |c, a| give(bytes::pread64(c, a.fd(0), a.slice(1, 2), a.signed(3)))),
+    call(18, "pwrite64", Full, |c, a| give(bytes::pwrite64(c, a.fd(0), a.slice(1, 2), a.signed(3)))),
+    call(19, "readv", Full, |c, a| give(bytes::readv(c, a.fd(0), a.address(1), a.unsigned(2)))),
+    call(20, "writev", Full, |c, a| give(bytes::writev(c, a.fd(0), a.address(1), a.unsigned(2)))),
     call(21, "access", Full, |c, a| give(attributes::access(c, a.address(0), a.unsigned(1)))),
     call(22, "pipe", Full, |c, a| give(descriptor::pipe(c, a.address(0)))),
     call(23, "select", Full, |c, a| give(select::select(c, a.int(0), [a.address(1), a.address(2), a.address(3)], a.address(4)))),
@@ -54,7 +55,7 @@ pub static CALLS: &[Call] = &[
     call(37, "alarm", Full, |c, a| give(interval::alarm(c, a.unsigned(0)))),
     call(38, "setitimer", Full, |c, a| give(interval::setitimer(c, a.int(0), a.address(1), a.address(2)))),
     call(39, "getpid", Full, |c, _| give(identity::getpid(c))),
-    call(40, "sendfile", Full, |c, a| give(transfer::sendfile(c, a.fd(0), a.fd(1), a.address(2), a.count(3)))),
+    call(40, "sendfile", Full, |c, a| give(bytes::sendfile(c, a.fd(0), a.fd(1), a.address(2), a.count(3)))),
     call(41, "socket", Partial("AF_UNIX only"), |c, a| give(ends::socket(c, a.int(0), a.unsigned(1), a.int(2)))),
     call(42, "connect", Full, |c, a| give(ends::connect(c, a.fd(0), a.address(1), a.int(2)))),
     call(43, "accept", Full, |c, a| give(ends::accept4(c, a.fd(0), a.address(1), a.address(2), 0))),
@@ -223,6 +224,9 @@ pub static CALLS: &[Call] = &[
     call(271, "ppoll", Full, |c, a| give(poll::ppoll(c, a.address(0), a.unsigned(1), a.address(2), a.address(3), a.count(4)))),
     call(273, "set_robust_list", Full, |c, a| give(identity::set_robust_list(c, a.address(0), a.count(1)))),
     call(274, "get_robust_list", Full, |c, a| give(identity::get_robust_list(c, a.int(0), a.address(1), a.address(2)))),
+    call(275, "splice", Full, |c, a| give(splice::splice(c, (a.fd(0), a.address(1)), (a.fd(2), a.address(3)), a.count(4), a.unsigned(5)))),
+    call(276, "tee", Full, |c, a| give(splice::tee(c, a.fd(0), a.fd(1), a.count(2), a.unsigned(3)))),
+    call(278, "vmsplice", Full, |c, a| give(splice::vmsplice(c, a.fd(0), a.address(1), a.unsigned(2), a.unsigned(3)))),
     call(280, "utimensat", Full, |c, a| give(attributes::utimensat(c, a.fd(0), a.address(1), a.address(2), a.unsigned(3)))),
     call(281, "epoll_pwait", Full, |c, a| give(epoll::epoll_pwait(c, a.fd(0), (a.address(1), a.int(2)), a.int(3), a.address(4), a.count(5)))),
     call(282, "signalfd", Full, |c, a| give(waiting_files::signalfd(c, a.fd(0), a.address(1), a.count(2), 0))),
@@ -237,8 +241,8 @@ pub static CALLS: &[Call] = &[
     call(291, "epoll_create1", Full, |c, a| give(epoll::epoll_create1(c, a.unsigned(0)))),
     call(292, "dup3", Full, |c, a| give(descriptor::dup3(c, a.fd(0), a.fd(1), a.unsigned(2)))),
     call(293, "pipe2", Partial("no O_DIRECT"), |c, a| give(descriptor::pipe2(c, a.address(0), a.unsigned(1)))),
-    call(295, "preadv", Full, |c, a| give(transfer::preadv(c, a.fd(0), a.address(1), a.unsigned(2), a.signed(3)))),
-    call(296, "pwritev", Full, |c, a| give(transfer::pwritev(c, a.fd(0), a.address(1), a.unsigned(2), a.signed(3)))),
+    call(295, "preadv", Full, |c, a| give(bytes::preadv(c, a.fd(0), a.address(1), a.unsigned(2), a.signed(3)))),
+    call(296, "pwritev", Full, |c, a| give(bytes::pwritev(c, a.fd(0), a.address(1), a.unsigned(2), a.signed(3)))),
     call(297, "rt_tgsigqueueinfo", Full, |c, a| give(signal::rt_tgsigqueueinfo(c, a.int(0), a.int(1), a.int(2), a.address(3)))),
     call(299, "recvmmsg", Partial("no MSG_OOB"), |c, a| give(several::recvmmsg(c, a.fd(0), (a.address(1), a.unsigned(2)), a.unsigned(3), a.address(4)))),
     call(302, "prlimit64", Partial("CPU, core and locked memory limits are kept but not enforced"), |c, a| give(limits::prlimit64(c, a.int(0), a.unsigned(1), a.address(2), a.address(3)))),
@@ -252,9 +256,9 @@ pub static CALLS: &[Call] = &[
     call(322, "execveat", Full, |c, a| give(process::execveat(c, a.int(0), a.address(1), a.address(2), a.address(3), a.unsigned(4)))),
     call(324, "membarrier", Partial("no SYNC_CORE, no RSEQ; registering is not required"), |c, a| give(membarrier::membarrier(c, a.unsigned(0), a.unsigned(1)))),
     call(325, "mlock2", Full, |c, a| give(memory_advice::mlock2(c, a.word(0), a.word(1), a.unsigned(2)))),
-    call(326, "copy_file_range", Full, |c, a| give(transfer::copy_file_range(c, (a.fd(0), a.address(1)), (a.fd(2), a.address(3)), a.count(4), a.unsigned(5)))),
-    call(327, "preadv2", Partial("no flags"), |c, a| give(transfer::preadv2(c, a.fd(0), a.address(1), a.unsigned(2), a.signed(3), a.unsigned(5)))),
-    call(328, "pwritev2", Partial("no flags"), |c, a| give(transfer::pwritev2(c, a.fd(0), a.address(1), a.unsigned(2), a.signed(3), a.unsigned(5)))),
+    call(326, "copy_file_range", Full, |c, a| give(bytes::copy_file_range(c, (a.fd(0), a.address(1)), (a.fd(2), a.address(3)), a.count(4), a.unsigned(5)))),
+    call(327, "preadv2", Partial("no flags"), |c, a| give(bytes::preadv2(c, a.fd(0), a.address(1), a.unsigned(2), a.signed(3), a.unsigned(5)))),
+    call(328, "pwritev2", Partial("no flags"), |c, a| give(bytes::pwritev2(c, a.fd(0), a.address(1), a.unsigned(2), a.signed(3), a.unsigned(5)))),
     call(332, "statx", Full, |c, a| give(attributes::statx(c, a.fd(0), a.address(1), a.unsigned(2), a.unsigned(3), a.address(4)))),
     absent(334, "rseq", "libraries take it for an older Linux and use `getcpu`"),
     call(435, "clone3", Partial("no namespaces, no pidfd, no set_tid, no cgroup"), |c, a| give(process::clone3(c, a.address(0), a.count(1)))),

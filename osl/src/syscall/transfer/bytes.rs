@@ -12,7 +12,7 @@ use abi::signal::{SIGPIPE, SignalInfo};
 use libkernel::address_space::UserAddress;
 use libkernel::address_space::user::{self, UserSlice};
 
-use super::Caller;
+use super::super::Caller;
 use crate::error::errno;
 use crate::file::OpenFile;
 use crate::fs::Kind;
