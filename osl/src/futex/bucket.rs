@@ -122,9 +122,8 @@ impl<W: Waits> Line<W> {
         Self { announced: Published::<u32>::new(0), bucket: SpinLock::new(bucket) }
     }
 
-    /// Whether a wake has anybody to look for. Asked after the word was written.
+    /// Whether a wake has anybody to look for. Asked after the word was written, with a full fence in between.
     pub fn may_have_waiters(&self) -> bool {
-        fence_full();
         self.announced.load() != 0
     }
 

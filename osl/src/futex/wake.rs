@@ -5,7 +5,7 @@
 
 use abi::Errno;
 use libkernel::address_space::{UserAddress, user};
-use sync::TaskContext;
+use sync::{TaskContext, fence_full};
 
 use super::bucket::{self, Batch, Guard, Key, Move, Refused};
 use super::change::Change;
@@ -38,6 +38,8 @@ pub fn wake(cx: &mut TaskContext, address: UserAddress, is_private: bool, bits: 
 }
 
 fn wake_word(cx: &TaskContext, key: Key, bits: u32, count: usize) -> Result<usize, Errno> {
+    // The first waiter of a space makes its table, and then looks at the word: a waker that finds no table has written it before.
+    fence_full();
     match line_at(cx, key.place()) {
         Some(line) if line.may_have_waiters() => line.wake(cx, (key, bits), count, |batch| call(cx, batch)).map_err(refused),
         _ => Ok(0),
