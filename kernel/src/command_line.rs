@@ -28,9 +28,11 @@ pub struct CommandLine {
     pub unknown: Vec<Vec<u8>>,
 }
 
-/// The seed of a kernel that is to be shaken: needed before there is memory for a whole `CommandLine`.
-pub fn seed(line: &str) -> Option<u64> {
-    line.split_ascii_whitespace().take_while(|word| *word != "--").find_map(|word| word.strip_prefix("chaos=")?.parse().ok())
+/// The seed of a kernel that is to be shaken, or the number of the mistake that it is to make: needed before there is memory
+/// for a whole `CommandLine`.
+pub fn early_number(line: &str, name: &str) -> Option<u64> {
+    let settings = line.split_ascii_whitespace().take_while(|word| *word != "--").filter_map(|word| word.split_once('='));
+    settings.filter(|(setting, _)| *setting == name).find_map(|(_, value)| value.parse().ok())
 }
 
 impl CommandLine {
@@ -62,7 +64,7 @@ impl CommandLine {
             Some(("init", path)) => self.program = Some(decode(path)),
             Some(("stdio", kind)) => self.piped = kind == "pipe",
             Some(("console", kind)) => self.framed = kind == "framed",
-            Some(("chaos", _)) => {}
+            Some(("chaos" | "twin", _)) => {}
             Some(("window", size)) => self.window = window(size).unwrap_or_default(),
             Some(("hung", seconds)) => self.limits.wait = seconds.parse().unwrap_or(self.limits.wait),
             Some(("lockup", seconds)) => self.limits.silence = seconds.parse().unwrap_or(self.limits.silence),

@@ -62,7 +62,7 @@ fn boot(boot_info: &BootInfo) -> ! {
     let arrivals = machine::boot::start_cpus(boot_info, &tables.cpus, &mut stacks::of_cpu); // all others at once; the clock's rate
     clock::initialise(boot_info.entry_ticks);
     let all_online = clock::now();
-    shake(command_line::seed(boot_info.command_line)); // if that is asked for: before anything can be disturbed
+    shake(boot_info.command_line); // if that is asked for: before anything can be disturbed
     sched::initialise_cpu(CpuId::BOOT); // from here on there is a current thread
     wait::timers::initialise(); // and sleepers are called
     thread::user::set_return_hook(osl::signal::before_return);
@@ -87,9 +87,13 @@ fn find_tables(info: &BootInfo) -> acpi::Tables {
     }
 }
 
-/// `chaos=SEED`: from here on everything that may happen at some moment happens at random ones.
-fn shake(seed: Option<u64>) {
-    let Some(seed) = seed else { return };
+/// `chaos=SEED`: from here on everything that may happen at some moment happens at random ones. `twin=NUMBER`: and wrongly.
+fn shake(line: &str) {
+    let Some(seed) = command_line::early_number(line, "chaos") else { return };
+    if let Some(twin) = command_line::early_number(line, "twin") {
+        sync::twin::make(twin as usize);
+        warn!("this kernel makes mistake {twin} of sync::twin on purpose");
+    }
     if sync::chaos::start(seed, machine::clock::tsc::frequency() / 1_000_000) {
         info!("braid: chaos seed {seed}");
     } else {

@@ -1,7 +1,7 @@
 //! Broken twins: a step of a protocol done wrongly on purpose, which its model must find out.
 //!
 //! Invariant: in the kernel and in host tests `is` is false when it is compiled, and nothing of a twin is left; in a
-//! model checker one run makes one mistake at most.
+//! model checker, and in a kernel that is built to be shaken, one run makes one mistake at most.
 
 /// The mistakes, each named for what the broken kernel would do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,11 +41,38 @@ pub enum Twin {
 }
 
 /// Does this run make that mistake?
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(any(loom, shuttle, feature = "chaos")))]
 #[inline(always)]
 pub const fn is(_: Twin) -> bool {
     false
 }
+
+#[cfg(all(feature = "chaos", not(any(loom, shuttle))))]
+pub use shaken::{is, make};
+
+/// The same mistakes in a kernel that is built to be shaken, to see that soaks find them.
+#[cfg(all(feature = "chaos", not(any(loom, shuttle))))]
+mod shaken {
+    use super::Twin;
+    use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    /// One more than the twin's number; 0 for none.
+    static MADE: AtomicUsize = AtomicUsize::new(0);
+
+    #[inline]
+    pub fn is(twin: Twin) -> bool {
+        MADE.load(Relaxed) == twin as usize + 1
+    }
+
+    /// The twin with this number, counted from 1 in the order above.
+    pub fn make(number: usize) {
+        MADE.store(number, Relaxed);
+    }
+}
+
+/// A kernel that people run makes no mistake on purpose.
+#[cfg(not(any(loom, shuttle, feature = "chaos")))]
+pub const fn make(_: usize) {}
 
 /// A moment at which a model lets an interrupt come. It comes at any other moment too; here it would hurt.
 #[cfg(not(any(loom, shuttle)))]

@@ -47,7 +47,7 @@ cargo xtask VERB
   test [FILTER] [--cpus LIST] [--jobs N] [--list]
                       host tests, then the tests in the virtual machine at 1, 2, 4 and 8 CPUs
   soak [FILTER] [--seeds N] [--first-seed S] [--cpus LIST] [--seconds N] [--minutes M] [--jobs N] [--silence N]
-       [--deterministic]
+       [--deterministic] [--twin N]
                       the soak programs on a kernel that disturbs itself at random, each seed for so many seconds;
                       what fails leaves a folder in target/soak and can be run again by its seed
   floors [--bless]    check the house rules (walls, floors, unsafe budget); --bless writes the budget

@@ -19,8 +19,8 @@ use crate::programs::{self, Subject};
 use crate::report::Report;
 use crate::root::{self, Extra};
 
-/// Programs of `tests/linux` with such a name take how long and which seed as their arguments.
-const PREFIX: &str = "linux/soak_";
+/// Programs of `tests/linux` and `tests/native` with such a name take how long and which seed as their arguments.
+const PREFIX: &str = "soak_";
 const CPU_COUNTS: [u32; 4] = [2, 4, 8, 16];
 
 /// One boot: what it is named by, and how long its program is to go on.
@@ -43,17 +43,19 @@ struct Plan {
     is_deterministic: bool,
     /// A program that has said nothing for so long stands still: it says several times a second that it goes on.
     silence: Duration,
+    /// The mistake that the kernel makes on purpose, by its number.
+    twin: Option<u64>,
 }
 
 pub fn soak(words: Vec<OsString>) -> Outcome<u8> {
-    let options = ["seeds", "first-seed", "cpus", "seconds", "minutes", "jobs", "kernel", "silence"];
+    let options = ["seeds", "first-seed", "cpus", "seconds", "minutes", "jobs", "kernel", "silence", "twin"];
     let arguments = Arguments::parse(words, &options, &["deterministic"])?;
     arguments.no_program()?;
     let plan = Plan::of(&arguments)?;
     let takes =
         |subject: &Subject| arguments.words.is_empty() || arguments.words.iter().any(|filter| subject.name.contains(filter.as_str()));
     let subjects: Vec<Subject> =
-        programs::subjects()?.into_iter().filter(|subject| subject.name.starts_with(PREFIX) && takes(subject)).collect();
+        programs::subjects()?.into_iter().filter(|subject| name(subject).starts_with(PREFIX) && takes(subject)).collect();
     let names: Vec<String> = subjects.iter().map(name).collect();
     if names.is_empty() {
         return Err(Failure::usage("no soak program has such a name"));
@@ -76,7 +78,7 @@ pub fn soak(words: Vec<OsString>) -> Outcome<u8> {
 }
 
 fn name(subject: &Subject) -> String {
-    subject.name.trim_start_matches("linux/").to_owned()
+    subject.name.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 impl Plan {
@@ -98,6 +100,7 @@ impl Plan {
             until: (minutes > 0).then(|| Instant::now() + Duration::from_secs(60 * minutes)),
             jobs: number("jobs", 1)?,
             silence: Duration::from_secs(number("silence", 60)?),
+            twin: arguments.option("twin").map(|_| number("twin", 0)).transpose()?,
             is_deterministic: arguments.flag("deterministic"),
         })
     }
@@ -139,7 +142,7 @@ impl Plan {
     fn one(&self, run: &Run, kernel: &Path, root: &Path, report: &Report) {
         let began = Instant::now();
         let name = format!("seed {} on {} CPUs, {}", run.seed, run.cpus, run.program);
-        match shaken::run(run, kernel, root, self.is_deterministic, self.silence) {
+        match shaken::run(run, kernel, root, self) {
             Ok(story) => match evidence::complaint(&story) {
                 None => report.passed(&format!("{name}: {}", story.rounds()), began.elapsed()),
                 Some(complaint) => {

@@ -2,6 +2,9 @@
 //!
 //! Invariant: a CPU only does what might happen to it anyway: an interrupt at any moment, a wake for nothing, a knock that
 //! comes late, a thread that is put on another CPU. In other kernels nothing of this is ever called.
+//!
+//! What is done for nothing also repairs what was forgotten: a lost wake is not seen where everybody is woken at random. So
+//! odd seeds wake nobody, and seeds with the second bit leave halted CPUs alone.
 
 use super::{place, preempt};
 use crate::alarm::{self, Slot};
@@ -17,6 +20,9 @@ const SHORTEST_PAUSE_NS: u64 = 100_000;
 const LONGEST_EXPONENT: u64 = 7;
 const LONGEST_POSTPONEMENT_NS: u64 = 200_000;
 const STALL_MICROSECONDS: u64 = 5_000;
+/// Bits of the seed.
+const NOBODY_WOKEN: u64 = 1;
+const HALTED_REST: u64 = 2;
 
 /// One CPU's own.
 struct Troubles {
@@ -34,7 +40,24 @@ pub(super) fn initialise() {
     }
 }
 
-/// An idle CPU that has not begun begins.
+/// Is this one of the seeds that do a thing for nothing?
+fn seed_lacks(bit: u64) -> bool {
+    chaos::seed().is_some_and(|seed| seed & bit == 0)
+}
+
+/// A CPU is about to halt.
+pub(super) fn rest() {
+    if chaos::is_on() && !seed_lacks(HALTED_REST) {
+        let mut irq = IrqOff::new();
+        // A knock that is still to be answered is the one thing that it waits for.
+        if !TROUBLES.with_mut(&mut irq, |troubles| troubles.knock_is_postponed) {
+            alarm::set(Slot::Disturbance, None, &mut irq);
+        }
+        irq.end_quietly();
+    }
+}
+
+/// A CPU that was halted, or has not begun, begins.
 pub(super) fn begin() {
     if chaos::is_on() {
         let mut irq = IrqOff::new();
@@ -77,7 +100,9 @@ fn strike(context: &IrqContext) {
     if TROUBLES.with_mut(&mut irq, |troubles| core::mem::take(&mut troubles.knock_is_postponed)) {
         preempt::answer_knock(&mut irq);
     }
-    wake_someone(&mut irq);
+    if seed_lacks(NOBODY_WOKEN) {
+        wake_someone(&mut irq);
+    }
     if chaos::one_in(256) {
         chaos::spin_microseconds(STALL_MICROSECONDS);
     }

@@ -60,6 +60,7 @@ pub fn start_idle(here: CpuId) -> ! {
             IDLE.remove(here);
             schedule(Departure::Yielding);
         } else {
+            disturb::rest();
             chaos::point();
             machine::cpu::halt_until_interrupt();
         }

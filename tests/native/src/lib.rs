@@ -3,7 +3,7 @@
 //! Invariant: no other kernel has these calls, so the programs are their own judges: the first thing that does not hold ends them with
 //! `FAILED`, and one that ends with 0 has found nothing wrong.
 
-pub use linux_tests::{check, done, equal, fail, must, must_equal, process, sleep_ms};
+pub use linux_tests::{check, done, equal, fail, must, must_equal, process, sleep_ms, soak};
 
 pub mod objects;
 

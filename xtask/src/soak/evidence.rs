@@ -27,7 +27,7 @@ pub fn complaint(story: &Story) -> Option<String> {
         });
     }
     let log = String::from_utf8_lossy(&story.remains.log);
-    let alarm = log.lines().find(|line| ALARMS.iter().any(|alarm| line.contains(alarm)));
+    let alarm = log.lines().filter(|line| !line.contains("on purpose")).find(|line| ALARMS.iter().any(|alarm| line.contains(alarm)));
     alarm.map(|line| line.trim().to_owned())
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Run;
+use super::{Plan, Run};
 use crate::ending::Ending;
 use crate::error::Outcome;
 use crate::framing::FirstProgram;
@@ -38,9 +38,9 @@ impl Story {
     }
 }
 
-pub fn run(run: &Run, kernel: &Path, root: &Path, is_deterministic: bool, silence: Duration) -> Outcome<Story> {
+pub fn run(run: &Run, kernel: &Path, root: &Path, plan: &Plan) -> Outcome<Story> {
     let monitor = monitor_path(run);
-    let machine = machine(run, kernel, root, &monitor, is_deterministic);
+    let machine = machine(run, kernel, root, &monitor, plan);
     let last_sign = Arc::new(Mutex::new(Instant::now()));
     let ((output_sink, output), (error_sink, errors)) = (kept(MOST_OUTPUT), kept(MOST_OUTPUT));
     let mut running = VirtualMachine::start(&machine, output_sink, noting(error_sink, &last_sign), noting(Box::new(|_| true), &last_sign))?;
@@ -49,7 +49,7 @@ pub fn run(run: &Run, kernel: &Path, root: &Path, is_deterministic: bool, silenc
     while !running.has_ended() {
         let silent_for = last_sign.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
         let why = match () {
-            () if silent_for > silence => format!("silent for {} seconds", silent_for.as_secs()),
+            () if silent_for > plan.silence => format!("silent for {} seconds", silent_for.as_secs()),
             () if Instant::now() > deadline => "still running long after its time".to_owned(),
             () => {
                 std::thread::sleep(Duration::from_millis(20));
@@ -67,10 +67,11 @@ pub fn run(run: &Run, kernel: &Path, root: &Path, is_deterministic: bool, silenc
     Ok(Story { remains, output: take(&output), errors: take(&errors), asked })
 }
 
-fn machine(run: &Run, kernel: &Path, root: &Path, monitor: &Path, is_deterministic: bool) -> Machine {
+fn machine(run: &Run, kernel: &Path, root: &Path, monitor: &Path, plan: &Plan) -> Machine {
     let path = format!("/tests/{}", run.program);
     let arguments = [run.seconds.to_string().into(), run.seed.to_string().into()];
-    let append = format!("chaos={}", run.seed);
+    let twin = plan.twin.map_or_else(String::new, |twin| format!(" twin={twin}"));
+    let append = format!("chaos={}{twin}", run.seed);
     let first = FirstProgram {
         path: path.as_ref(),
         arguments: &arguments,
@@ -87,7 +88,7 @@ fn machine(run: &Run, kernel: &Path, root: &Path, monitor: &Path, is_determinist
         command_line: first.command_line(),
         debugger: None,
         monitor: Some(monitor.to_path_buf()),
-        is_deterministic,
+        is_deterministic: plan.is_deterministic,
     }
 }
 
