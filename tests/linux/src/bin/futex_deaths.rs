@@ -65,7 +65,7 @@ impl List {
         List(shared_page())
     }
 
-    fn head(&self) -> &mut [usize; 3] {
+    fn head(&self) -> &'static mut [usize; 3] {
         // SAFETY: the page is ours and stays; one thread at a time touches the head.
         unsafe { &mut *(self.0 as *mut [usize; 3]) }
     }

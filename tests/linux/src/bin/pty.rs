@@ -168,6 +168,7 @@ fn settings_of_a_new_one() {
     });
     let now = settings(pty.master);
     println!("changed: {:o} {:o}", now.c_cflag, now.c_lflag);
+    // SAFETY: all zero is a valid termios2.
     let mut exact: libc::termios2 = unsafe { std::mem::zeroed() };
     must_equal("TCGETS2", call!(SYS_ioctl, pty.slave, libc::TCGETS2, &raw mut exact), Ok(0));
     println!("speeds: {} {}", exact.c_ispeed, exact.c_ospeed);
