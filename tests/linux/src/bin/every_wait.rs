@@ -5,6 +5,7 @@ use linux_tests::objects::Objects;
 use linux_tests::process::{Ended, Pid, close, close_all, exit_now, fork, kill, pipe, wait_for_any_of, write};
 use linux_tests::scratch::{Scratch, c};
 use linux_tests::signal::{handle, set_of, suspend_with};
+use linux_tests::socket;
 use linux_tests::{Errno, call, done, equal, fail, must_equal};
 use std::path::{Path, PathBuf};
 
@@ -109,7 +110,44 @@ static WAITS: &[(&str, Body)] = &[
     ("a record lock", |place| call!(SYS_fcntl, open(place, libc::O_RDWR)?, libc::F_SETLKW, &raw const WHOLE_FILE)),
     ("open of a FIFO to read", |place| open(&fifo(place), libc::O_RDONLY)),
     ("open of a FIFO to write", |place| open(&fifo(place), libc::O_WRONLY)),
+    ("receiving from a stream", |_| read_one(socket::pair(socket::STREAM).0)),
+    ("receiving a datagram", |_| read_one(socket::pair(socket::DATAGRAM).0)),
+    ("receiving a message", |_| socket::receive_message(socket::pair(socket::PACKET).0, 1, 64, 0).map(|_| 0)),
+    ("sending through a full stream", |_| {
+        let (one, _other) = socket::pair(socket::STREAM);
+        fill(one);
+        write(one, &[0; 4096])
+    }),
+    ("sending a datagram to a full socket", |_| {
+        let (one, _other) = socket::pair(socket::DATAGRAM);
+        fill(one);
+        socket::send_message(one, &[0; 4096], &socket::rights(&[one]), 0)
+    }),
+    ("accept", |_| socket::accept(socket::listener(socket::STREAM, &any_name(), 1)).map(|_| 0)),
+    ("connect to a full listener", |_| {
+        let name = any_name();
+        socket::listener(socket::STREAM, &name, 0);
+        socket::connect(socket::socket(socket::STREAM), &name)?;
+        socket::connect(socket::socket(socket::STREAM), &name)
+    }),
+    ("poll of a socket", |_| {
+        let mut watched = libc::pollfd { fd: socket::pair(socket::STREAM).0, events: libc::POLLIN, revents: 0 };
+        call!(SYS_poll, &raw mut watched, 1, -1_isize)
+    }),
+    ("splice from an empty pipe", |_| call!(SYS_splice, pipe().0, NOWHERE, pipe().1, NOWHERE, 1, 0)),
+    ("splice into a full pipe", |_| {
+        let ((from, to), (_reader, full)) = (pipe(), pipe());
+        fill(full);
+        done("a byte", write(to, b"x"));
+        call!(SYS_splice, from, NOWHERE, full, NOWHERE, 1, 0)
+    }),
+    ("tee from an empty pipe", |_| call!(SYS_tee, pipe().0, pipe().1, 1, 0)),
 ];
+
+/// An abstract name of this child's own.
+fn any_name() -> Vec<u8> {
+    socket::address(format!("\0braid-{}", linux_tests::process::my_pid()).as_bytes())
+}
 
 static WHOLE_FILE: libc::flock = libc::flock { l_type: libc::F_WRLCK as i16, l_whence: 0, l_start: 0, l_len: 0, l_pid: 0 };
 

@@ -4,6 +4,7 @@ use linux_tests::asleep::wait_until_asleep;
 use linux_tests::objects::Objects;
 use linux_tests::process::{Ended, close, close_all, fork, in_a_child, kill, my_pid, pipe, wait, wait_for_any_of, write};
 use linux_tests::scratch::{Scratch, c};
+use linux_tests::socket;
 use linux_tests::{call, check, done, must, must_equal, sleep_ms};
 use std::path::Path;
 
@@ -181,6 +182,29 @@ static WORK: &[Work] = &[
             done("timer_settime", call!(SYS_timer_settime, timer, 0, in_an_hour.as_ptr(), NOWHERE));
             done("alarm", call!(SYS_alarm, 3600));
             done("setitimer", call!(SYS_setitimer, libc::ITIMER_VIRTUAL, in_an_hour.as_ptr(), NOWHERE));
+            0
+        });
+    }),
+    ("sockets with names, connections that nobody accepts", |place| {
+        let name = socket::at(place);
+        let listening = socket::listener(socket::STREAM, &name, 5);
+        let client = socket::socket(socket::STREAM);
+        done("connect", socket::connect(client, &name));
+        done("a message", socket::send_message(client, b"x", &socket::rights(&[client, listening]), 0));
+        must_equal("refused", socket::connect(client, &name), Err(libc::EISCONN));
+        close_all(&[listening, client]);
+        std::fs::remove_file(place).unwrap_or_default();
+    }),
+    ("descriptors that nobody receives, in circles too", |_| {
+        for kind in [socket::STREAM, socket::DATAGRAM, socket::PACKET] {
+            let ((one, other), (reader, writer)) = (socket::pair(kind), pipe());
+            done("a message", socket::send_message(one, b"x", &socket::rights(&[reader, writer, one, other]), 0));
+            done("a message", socket::send_message(other, b"x", &socket::rights(&[one]), 0));
+            close_all(&[one, other, reader, writer]);
+        }
+        in_a_child(|| {
+            let (one, other) = socket::pair(socket::STREAM);
+            done("a message", socket::send_message(one, b"x", &socket::rights(&[one, other]), 0));
             0
         });
     }),
