@@ -74,7 +74,9 @@ pub fn page_fault_in_user(
 
 fn settle(cx: &mut TaskContext, address: u64, access: Access) -> Result<(), Fault> {
     let memory = user::memory(cx).map(Arc::clone).ok_or(Fault::NotMapped)?;
-    memory.fault(cx, address, access)
+    memory.fault(cx, address, access)?;
+    current::of(cx).account.faults.increment();
+    Ok(())
 }
 
 /// A page fault in the kernel. True when it was copying from or to a program, which then goes on, or fails with an

@@ -36,6 +36,8 @@ pub(crate) struct Account {
     system_ns: Counter,
     pub(crate) voluntary_switches: Counter,
     pub(crate) involuntary_switches: Counter,
+    /// Page faults of its program that were settled.
+    pub(crate) faults: Counter,
 }
 
 impl Account {
@@ -45,6 +47,7 @@ impl Account {
             system_ns: Counter::new(0),
             voluntary_switches: Counter::new(0),
             involuntary_switches: Counter::new(0),
+            faults: Counter::new(0),
         }
     }
 }
@@ -160,6 +163,11 @@ impl Thread {
                 return times;
             }
         }
+    }
+
+    /// How many page faults of its program were settled.
+    pub fn page_faults(&self) -> u64 {
+        self.account.faults.get()
     }
 
     /// How often it gave the CPU up, and how often it was made to.

@@ -15,6 +15,7 @@ use libkernel::thread::registers::{USER_END, UserRegisters};
 use libkernel::thread::{self, Scheduling};
 use sync::TaskContext;
 
+use super::descriptor::ProcessDescriptor;
 use super::shared::{Beginning, Process};
 use super::signals::SignalSet;
 use super::signals::state::Member;
@@ -22,6 +23,7 @@ use super::start::{self, Place, Start};
 use super::table::TREE;
 use super::task::{Inheritance, Task};
 use crate::error::errno;
+use crate::file::OpenFile;
 
 /// What the maker asks for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,6 +40,8 @@ pub struct Request {
     pub child_thread: u64,
     /// Its thread storage.
     pub thread_storage: u64,
+    /// Where a descriptor of the new process is written in its maker's memory.
+    pub descriptor: u64,
 }
 
 impl Request {
@@ -53,7 +57,7 @@ impl Request {
         }
         let contradicts = self.has(CLONE_THREAD) && !self.has(CLONE_SIGHAND)
             || self.has(CLONE_SIGHAND) && !self.has(CLONE_VM)
-            || self.has(CLONE_PIDFD)
+            || self.has(CLONE_PIDFD) && self.has(CLONE_THREAD | CLONE_DETACHED)
             || self.flags >> 33 != 0
             || self.exit_signal > SIGNAL_COUNT;
         if contradicts {
@@ -79,6 +83,10 @@ pub fn clone(cx: &mut TaskContext, maker: &Arc<Task>, at: &UserRegisters, reques
     check_room(cx, maker)?;
     let task = if request.has(CLONE_THREAD) { new_thread(cx, maker, request)? } else { new_process(cx, maker, request)? };
     let id = task.id();
+    if let Err(error) = describe(cx, maker, &task, request) {
+        undo(cx, &task);
+        return Err(error);
+    }
     if request.has(CLONE_PARENT_SETTID) {
         // As on Linux, a wild pointer is the program's own loss.
         let _ = user::copy_out_value(cx, UserAddress::new(request.parent_thread), &id);
@@ -91,6 +99,22 @@ pub fn clone(cx: &mut TaskContext, maker: &Arc<Task>, at: &UserRegisters, reques
         wait_for_memory(cx, maker, &task);
     }
     Ok(id)
+}
+
+/// Gives the maker a descriptor of the new process, if it asked for one.
+fn describe(cx: &mut TaskContext, maker: &Task, task: &Task, request: &Request) -> Result<(), Errno> {
+    if !request.has(CLONE_PIDFD) {
+        return Ok(());
+    }
+    let files = maker.files(cx);
+    let opened = ProcessDescriptor::new(task.process().clone());
+    let open = OpenFile::new(opened, O_RDWR, None, maker.credentials(cx));
+    let most = maker.process().soft_limit(cx, limit::FILES);
+    let fd = files.insert(cx, open, true, 0, most)?;
+    user::copy_out_value(cx, UserAddress::new(request.descriptor), &fd).map_err(|error| {
+        drop(files.remove(cx, fd));
+        errno(error)
+    })
 }
 
 /// Whether there may be one more task.
@@ -160,8 +184,13 @@ fn new_process(cx: &mut TaskContext, maker: &Arc<Task>, request: &Request) -> Re
         drop(member);
         return Err(Errno::EINTR);
     }
-    tree.add_process(process, parent, exit_signal);
+    tree.add_process(process.clone(), parent, exit_signal);
+    tree.made_by(id, maker.id());
     tree.add_task(task.clone(), user);
+    drop(tree);
+    if let Some(limit) = process.limit(cx, limit::CPU) {
+        process.cpu_limit.set(limit);
+    }
     Ok(task)
 }
 
@@ -243,6 +272,9 @@ fn scheduling(maker: &Task, own: Scheduling) -> Scheduling {
 /// Takes a task out again whose thread could not be made.
 pub(super) fn undo(cx: &mut TaskContext, task: &Arc<Task>) {
     let (id, process) = (task.id(), task.process().clone());
+    if id == process.id() {
+        process.cpu_limit.cancel(cx);
+    }
     let member = process.signals.lock(cx).members.remove(&id);
     let mut tree = TREE.lock(cx);
     let place = tree.remove_task(id, task);

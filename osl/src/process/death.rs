@@ -18,7 +18,7 @@ use sync::{Once, TaskContext};
 
 use super::current::current;
 use super::program_timers;
-use super::shared::Process;
+use super::shared::{Process, Stage};
 use super::signals::{SignalSet, child, post};
 use super::status::ExitStatus;
 use super::table::TREE;
@@ -128,6 +128,7 @@ struct Consequences {
 
 fn end(cx: &mut TaskContext, process: &Arc<Process>, status: ExitStatus) {
     process.interval.cancel_all(cx);
+    process.cpu_limit.cancel(cx);
     program_timers::delete_all(cx, process);
     let usage = process.usage(cx).plus(process.children_usage(cx));
     let space = process.replace_space(cx, None);
@@ -136,6 +137,7 @@ fn end(cx: &mut TaskContext, process: &Arc<Process>, status: ExitStatus) {
         let mut tree = TREE.lock(cx);
         write_down(cx, &mut tree, process, Zombie { status, usage })
     };
+    process.life.wake_all(cx);
     tell_all(cx, process, status, consequences);
     if process.id() == FIRST
         && let Some(machine_ends) = FIRST_ENDED.get()
@@ -162,6 +164,7 @@ fn write_down(cx: &TaskContext, tree: &mut Tree, process: &Arc<Process>, zombie:
     let is_stray = parent.as_ref().is_some_and(is_unwanted);
     if let Some(entry) = tree.entries.get_mut(&id) {
         entry.zombie = Some(zombie);
+        process.reach(Stage::Ended);
         // At once: nobody may find a zombie that nobody is to wait for.
         entry.is_stray = is_stray;
         entry.stopped = None;
@@ -194,6 +197,7 @@ fn hand_on_children(cx: &TaskContext, tree: &mut Tree, id: i32, consequences: &m
             continue;
         };
         entry.parent = adopter;
+        entry.maker = adopter;
         // Whoever adopts a child is told of its end in the usual way.
         entry.exit_signal = SIGCHLD;
         match entry.zombie {
@@ -248,6 +252,7 @@ fn tell_all(cx: &mut TaskContext, process: &Arc<Process>, status: ExitStatus, co
 /// someone else who has the number now.
 fn bury(cx: &mut TaskContext, stray: &Arc<Process>) {
     let gone = TREE.lock(cx).bury_this(stray);
+    stray.life.wake_all(cx);
     drop(gone);
 }
 

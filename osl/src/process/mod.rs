@@ -7,8 +7,10 @@
 //! This folder posts signals and keeps them; what a thread does about them on its way back to its program stands in `signal`.
 
 pub mod clone;
+pub mod cpu_limit;
 pub mod current;
 pub mod death;
+pub mod descriptor;
 pub mod exec;
 pub mod exit;
 pub mod first;

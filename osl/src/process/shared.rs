@@ -13,8 +13,9 @@ use libkernel::address_space::{AddressSpace, Limits as MemoryLimits};
 use libkernel::census::{Census, Counted};
 use libkernel::clock;
 use libkernel::wait::WaitQueue;
-use sync::{Allows, Flag, SpinLock, TaskContext, kind, order};
+use sync::{Allows, Flag, Published, SpinLock, TaskContext, kind, order};
 
+use super::cpu_limit::CpuLimit;
 use super::interval::IntervalTimers;
 use super::limits::Limits;
 use super::signals::SignalActions;
@@ -63,6 +64,9 @@ pub struct Process {
     pub child_changed: WaitQueue,
     /// The timers of `setitimer`.
     pub interval: IntervalTimers,
+    /// Its limit of processor time.
+    pub cpu_limit: CpuLimit,
+    stage: Published<u8>,
     /// It has a timer by the wall clock, and is told when that is set.
     pub(super) hears_of_wall_clock: Flag,
     /// It has looked at its signals through a file; see `signals::watch`.
@@ -71,6 +75,18 @@ pub struct Process {
     pub no_new_rights: Flag,
     /// Whether others of its user may look into it.
     pub dumpable: Flag,
+}
+
+/// How far a process has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Stage {
+    /// It runs.
+    Alive,
+    /// It has ended, and was not waited for.
+    Ended,
+    /// Nobody will find it any more.
+    Buried,
 }
 
 /// What a new process starts with.
@@ -110,6 +126,8 @@ impl Process {
             life: WaitQueue::named("its process's other threads"),
             child_changed: WaitQueue::named("a child"),
             interval: IntervalTimers::new(this.clone()),
+            cpu_limit: CpuLimit::new(this.clone()),
+            stage: Published::<u8>::new(Stage::Alive as u8),
             hears_of_wall_clock: Flag::new(false),
             is_watched: Flag::new(false),
             no_new_rights: Flag::new(false),
@@ -120,6 +138,20 @@ impl Process {
     /// Its number, as `getpid` says.
     pub fn id(&self) -> i32 {
         self.id
+    }
+
+    /// How far it has come.
+    pub fn stage(&self) -> Stage {
+        match self.stage.load() {
+            0 => Stage::Alive,
+            1 => Stage::Ended,
+            _ => Stage::Buried,
+        }
+    }
+
+    /// It has come so far; written with the tree locked, and `life` is woken after.
+    pub(super) fn reach(&self, stage: Stage) {
+        self.stage.store(stage as u8);
     }
 
     /// When it was made.
@@ -174,7 +206,11 @@ impl Process {
 
     /// Sets a resource limit.
     pub fn set_limit(&self, cx: &TaskContext, number: u32, new: Rlimit, privileged: bool) -> Result<(), Errno> {
-        self.shared.lock(cx).limits.set(number, new, privileged)
+        self.shared.lock(cx).limits.set(number, new, privileged)?;
+        if number == limit::CPU {
+            self.cpu_limit.set(new);
+        }
+        Ok(())
     }
 
     /// What its memory may grow to.

@@ -291,6 +291,7 @@ impl Task {
             spent: Spent { user_ns: times.user_ns, system_ns: times.system_ns },
             voluntary_switches,
             involuntary_switches,
+            faults: thread.page_faults(),
             most_pages: 0,
         }
     }

@@ -24,6 +24,8 @@ pub struct Usage {
     pub voluntary_switches: u64,
     /// Times it was made to.
     pub involuntary_switches: u64,
+    /// Page faults; none here has to read from a disk.
+    pub faults: u64,
     /// Most pages in memory at once, as far as it was looked at.
     pub most_pages: u64,
 }
@@ -45,6 +47,7 @@ impl Usage {
             },
             voluntary_switches: self.voluntary_switches.saturating_add(other.voluntary_switches),
             involuntary_switches: self.involuntary_switches.saturating_add(other.involuntary_switches),
+            faults: self.faults.saturating_add(other.faults),
             most_pages: self.most_pages.max(other.most_pages),
         }
     }
@@ -56,6 +59,7 @@ impl Usage {
             user_time: Timeval::from_nanoseconds(self.spent.user_ns),
             system_time: Timeval::from_nanoseconds(self.spent.system_ns),
             maximum_resident: signed(self.most_pages.saturating_mul(4)),
+            minor_faults: signed(self.faults),
             voluntary_switches: signed(self.voluntary_switches),
             involuntary_switches: signed(self.involuntary_switches),
             ..Rusage::default()

@@ -8,7 +8,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::numbers::Numbers;
-use super::shared::Process;
+use super::shared::{Process, Stage};
 use super::status::ExitStatus;
 use super::task::Task;
 use super::terminal::ControllingTerminal;
@@ -32,6 +32,8 @@ pub struct Entry {
     pub process: Arc<Process>,
     /// Its parent's number, 0 for the first.
     pub parent: i32,
+    /// The thread of its parent that made it.
+    pub maker: i32,
     /// Its children's numbers.
     pub children: BTreeSet<i32>,
     /// Its group.
@@ -138,6 +140,7 @@ impl Tree {
         let entry = Entry {
             process,
             parent,
+            maker: parent,
             children: BTreeSet::new(),
             group,
             session,
@@ -153,6 +156,13 @@ impl Tree {
         self.entries.insert(id, entry);
         self.join_group(id, group);
         self.join_session(session);
+    }
+
+    /// Notes which thread of its parent made a process.
+    pub fn made_by(&mut self, id: i32, maker: i32) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.maker = maker;
+        }
     }
 
     /// A new task, counted for its user.
@@ -332,6 +342,7 @@ impl Tree {
     /// Takes an ended process out of the tree; its number is free again. The references are to be dropped unlocked.
     pub fn bury(&mut self, id: i32) -> Option<(Entry, Option<Session>)> {
         let entry = self.entries.remove(&id)?;
+        entry.process.reach(Stage::Buried);
         if let Some(parent) = self.entries.get_mut(&entry.parent) {
             parent.children.remove(&id);
         }

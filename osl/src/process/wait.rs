@@ -45,6 +45,8 @@ pub struct Wanted {
     pub which: Which,
     /// Of what kind.
     pub kind: Kind,
+    /// Only those that this thread made.
+    pub made_by: Option<i32>,
     /// Those that ended.
     pub ended: bool,
     /// Those that stopped.
@@ -97,6 +99,9 @@ pub fn wait(cx: &mut TaskContext, parent: &Arc<Process>, wanted: &Wanted) -> Res
     let Some((found, buried)) = answer.map_err(|_| Errno::ERESTARTSYS)?? else {
         return Ok(None);
     };
+    if let Some((entry, _)) = &buried {
+        entry.process.life.wake_all(cx);
+    }
     drop(buried);
     if matches!(found.event, Event::Ended(_)) && !wanted.keep {
         parent.add_child(cx, found.usage);
@@ -112,7 +117,8 @@ fn look(cx: &TaskContext, tree: &mut Tree, parent: i32, wanted: &Wanted) -> Answ
     let mut any = false;
     let mut found = None;
     for id in entry.children.iter().copied().filter(|id| is_named(tree, *id, wanted)) {
-        any = true;
+        // Whoever has ended can stop or go on no more: for those who ask for that alone it is no child.
+        any |= wanted.ended || tree.entries.get(&id).is_some_and(|entry| entry.zombie.is_none());
         found = tree.entries.get(&id).and_then(|entry| event(entry, wanted)).map(|event| (id, event));
         if found.is_some() {
             break;
@@ -139,7 +145,9 @@ fn is_named(tree: &Tree, id: i32, wanted: &Wanted) -> bool {
         Which::Process(wanted) => wanted == id,
         Which::Group(group) => group == entry.group,
     };
-    kind_fits && named && !entry.is_stray
+    // The children of a thread that has left are anybody's.
+    let is_makers = wanted.made_by.is_none_or(|thread| entry.maker == thread || tree.task(entry.maker).is_none());
+    kind_fits && named && is_makers && !entry.is_stray
 }
 
 fn event(entry: &Entry, wanted: &Wanted) -> Option<Event> {

@@ -154,9 +154,7 @@ pub fn queue(
 ) -> Result<(), Errno> {
     let signal = number(signal)?;
     information.signal = signal.cast_signed();
-    // Nobody may pretend to be the kernel, or kill, towards others.
-    let pretends = information.code >= 0 || information.code == code::TKILL;
-    if pretends && target != sender.process().id() {
+    if is_pretence(&information) && target != sender.process().id() {
         return Err(Errno::EPERM);
     }
     match thread {
@@ -167,6 +165,28 @@ pub fn queue(
             to_process(cx, sender, &target, information)
         }
     }
+}
+
+/// As `pidfd_send_signal`: to a process that was opened before.
+pub fn to_opened(
+    cx: &mut TaskContext,
+    sender: &Arc<Task>,
+    target: &Process,
+    signal: i32,
+    made_up: Option<SignalInfo>,
+) -> Result<(), Errno> {
+    let signal = number(signal)?;
+    let information = match made_up {
+        None => information(cx, sender, signal, code::USER),
+        Some(made_up) if is_pretence(&made_up) && target.id() != sender.process().id() => return Err(Errno::EPERM),
+        Some(made_up) => made_up,
+    };
+    to_process(cx, sender, target, information)
+}
+
+/// Nobody may pretend to be the kernel, or kill, towards others.
+fn is_pretence(information: &SignalInfo) -> bool {
+    information.code >= 0 || information.code == code::TKILL
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use super::socket::{ends, message, several};
 use super::transfer::{bytes, splice};
 use super::{
     attributes, capability, control, descriptor, directory, epoll, file, futex, identity, interval, kernel_log, limits, listing,
-    membarrier, memory, memory_advice, mounts, names, native, poll, power, priority, process, program_timer, restart, sched,
-    sched_attributes, select, signal, size, system, terminal, time, users, waiting_files,
+    membarrier, memory, memory_advice, mounts, names, native, poll, power, priority, process, process_descriptor, program_timer, restart,
+    sched, sched_attributes, select, signal, size, system, terminal, time, users, waiting_files,
 };
 
 /// The calls, in the order of their numbers.
@@ -71,7 +71,7 @@ pub static CALLS: &[Call] = &[
     call(53, "socketpair", Full, |c, a| give(ends::socketpair(c, a.int(0), a.unsigned(1), a.int(2), a.address(3)))),
     call(54, "setsockopt", Partial("the options of AF_UNIX; no SO_PEEK_OFF, no filters"), |c, a| give(ends::setsockopt(c, a.fd(0), (a.int(1), a.int(2)), a.address(3), a.int(4)))),
     call(55, "getsockopt", Partial("the options of AF_UNIX; no SO_PEEK_OFF, no filters"), |c, a| give(ends::getsockopt(c, a.fd(0), (a.int(1), a.int(2)), a.address(3), a.address(4)))),
-    call(56, "clone", Partial("no namespaces, no pidfd"), |c, a| give(process::clone(c, a.word(0), a.word(1), a.word(2), a.word(3), a.word(4)))),
+    call(56, "clone", Partial("no namespaces, no pidfd of a thread"), |c, a| give(process::clone(c, a.word(0), a.word(1), a.word(2), a.word(3), a.word(4)))),
     call(57, "fork", Full, |c, _| give(process::fork(c))),
     call(58, "vfork", Full, |c, _| give(process::vfork(c))),
     call(59, "execve", Full, |c, a| give(process::execve(c, a.address(0), a.address(1), a.address(2)))),
@@ -206,7 +206,7 @@ pub static CALLS: &[Call] = &[
     call(233, "epoll_ctl", Partial("EPOLLEXCLUSIVE and EPOLLWAKEUP have no effect"), |c, a| give(epoll::epoll_ctl(c, a.fd(0), a.unsigned(1), a.fd(2), a.address(3)))),
     call(234, "tgkill", Full, |c, a| give(signal::tgkill(c, a.int(0), a.int(1), a.int(2)))),
     call(235, "utimes", Full, |c, a| give(attributes::utimes(c, a.address(0), a.address(1)))),
-    call(247, "waitid", Partial("no P_PIDFD"), |c, a| give(process::waitid(c, a.unsigned(0), a.int(1), a.address(2), a.unsigned(3), a.address(4)))),
+    call(247, "waitid", Full, |c, a| give(process::waitid(c, a.unsigned(0), a.int(1), a.address(2), a.unsigned(3), a.address(4)))),
     call(257, "openat", Partial("no O_TMPFILE"), |c, a| give(file::openat(c, a.fd(0), a.address(1), a.unsigned(2), a.unsigned(3)))),
     call(258, "mkdirat", Full, |c, a| give(directory::mkdirat(c, a.fd(0), a.address(1), a.unsigned(2)))),
     call(259, "mknodat", Full, |c, a| give(directory::mknodat(c, a.fd(0), a.address(1), a.unsigned(2), a.unsigned(3)))),
@@ -261,8 +261,11 @@ pub static CALLS: &[Call] = &[
     call(328, "pwritev2", Partial("no flags"), |c, a| give(bytes::pwritev2(c, a.fd(0), a.address(1), a.unsigned(2), a.signed(3), a.unsigned(5)))),
     call(332, "statx", Full, |c, a| give(attributes::statx(c, a.fd(0), a.address(1), a.unsigned(2), a.unsigned(3), a.address(4)))),
     absent(334, "rseq", "libraries take it for an older Linux and use `getcpu`"),
-    call(435, "clone3", Partial("no namespaces, no pidfd, no set_tid, no cgroup"), |c, a| give(process::clone3(c, a.address(0), a.count(1)))),
+    call(424, "pidfd_send_signal", Full, |c, a| give(process_descriptor::pidfd_send_signal(c, a.fd(0), a.int(1), a.address(2), a.unsigned(3)))),
+    call(434, "pidfd_open", Partial("no pidfd of a thread"), |c, a| give(process_descriptor::pidfd_open(c, a.int(0), a.unsigned(1)))),
+    call(435, "clone3", Partial("no namespaces, no pidfd of a thread, no set_tid, no cgroup"), |c, a| give(process::clone3(c, a.address(0), a.count(1)))),
     call(436, "close_range", Full, |c, a| give(file::close_range(c, a.unsigned(0), a.unsigned(1), a.unsigned(2)))),
+    call(438, "pidfd_getfd", Full, |c, a| give(process_descriptor::pidfd_getfd(c, a.fd(0), a.fd(1), a.unsigned(2)))),
     call(439, "faccessat2", Full, |c, a| give(attributes::faccessat2(c, a.fd(0), a.address(1), a.unsigned(2), a.unsigned(3)))),
     call(441, "epoll_pwait2", Full, |c, a| give(epoll::epoll_pwait2(c, a.fd(0), (a.address(1), a.int(2)), a.address(3), a.address(4), a.count(5)))),
     call(449, "futex_waitv", Full, futex::futex_waitv),

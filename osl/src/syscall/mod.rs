@@ -36,6 +36,7 @@ pub mod poll;
 pub mod power;
 pub mod priority;
 pub mod process;
+pub mod process_descriptor;
 pub mod program_timer;
 pub mod restart;
 pub mod sched;
@@ -56,5 +57,4 @@ pub mod users;
 pub mod waiting_files;
 
 pub use arguments::Arguments;
-pub use caller::Caller;
-pub use dispatch::enter;
+pub use {caller::Caller, dispatch::enter};

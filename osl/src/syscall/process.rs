@@ -3,20 +3,21 @@
 //! Invariant: every number and address a program gives is checked here or by the first function it is handed to.
 
 use abi::Errno;
-use abi::constant::{AT_FDCWD, CLONE_VFORK, CLONE_VM, CSIGNAL};
+use abi::constant::{AT_FDCWD, CLONE_PARENT_SETTID, CLONE_PIDFD, CLONE_VFORK, CLONE_VM, CSIGNAL};
 use abi::process::{CloneArguments, Rusage, limit, wait as option};
 use abi::signal::SIGCHLD;
 use libkernel::address_space::{UserAddress, user};
 use zerocopy::{FromZeros, IntoBytes};
 
-use super::Caller;
+use super::{Caller, process_descriptor};
 use crate::elf::stack::Strings;
 use crate::error::errno;
 use crate::process::clone::{self, Request};
 use crate::process::program::{From, Wish};
+use crate::process::shared::Stage;
 use crate::process::status::{ExitStatus, continued_word, stopped_word};
 use crate::process::wait::{self, Event, Found, Kind, Wanted, Which};
-use crate::process::{exec, exit};
+use crate::process::{Task, exec, exit};
 
 /// The longest path.
 const PATH_LIMIT: usize = 4096;
@@ -50,6 +51,10 @@ pub fn clone(
     thread_storage: u64,
 ) -> Result<i32, Errno> {
     let signal = flags & u64::from(CSIGNAL);
+    if flags & u64::from(CLONE_PIDFD) != 0 && flags & u64::from(CLONE_PARENT_SETTID) != 0 {
+        // One address cannot take two answers.
+        return Err(Errno::EINVAL);
+    }
     let request = Request {
         // The call takes an `int` of flags.
         flags: flags & !u64::from(CSIGNAL) & u64::from(u32::MAX),
@@ -58,6 +63,7 @@ pub fn clone(
         parent_thread,
         child_thread,
         thread_storage,
+        descriptor: parent_thread,
     };
     make(caller, &request)
 }
@@ -88,6 +94,7 @@ pub fn clone3(caller: &mut Caller<'_>, at: UserAddress, size: usize) -> Result<i
         parent_thread: arguments.parent_thread,
         child_thread: arguments.child_thread,
         thread_storage: arguments.thread_storage,
+        descriptor: arguments.process_descriptor,
     };
     make(caller, &request)
 }
@@ -181,7 +188,7 @@ pub fn wait4(caller: &mut Caller<'_>, which: i32, status: UserAddress, options: 
         // The lowest number has no group to be the negative of.
         _ => Which::Group(which.checked_neg().ok_or(Errno::ESRCH)?),
     };
-    let wanted = wanted(which, options | option::WEXITED);
+    let wanted = wanted(&caller.task, which, options | option::WEXITED);
     let process = caller.process();
     let Some(found) = wait::wait(caller.cx, &process, &wanted)? else {
         return Ok(0);
@@ -206,16 +213,29 @@ pub fn waitid(
     if options & !allowed != 0 || options & events == 0 {
         return Err(Errno::EINVAL);
     }
+    let mut at_once = false;
     let which = match kind {
         option::P_ALL => Which::Any,
         option::P_PID if number > 0 => Which::Process(number),
         option::P_PGID if number == 0 => Which::Group(own_group(caller)),
         option::P_PGID if number > 0 => Which::Group(number),
-        option::P_PIDFD => return Err(Errno::EBADF),
+        option::P_PIDFD if number >= 0 => {
+            let (process, nonblocking) = process_descriptor::process_of(caller, number)?;
+            if process.stage() == Stage::Buried {
+                return Err(Errno::ECHILD);
+            }
+            at_once = nonblocking;
+            Which::Process(process.id())
+        }
         _ => return Err(Errno::EINVAL),
     };
     let process = caller.process();
-    let found = wait::wait(caller.cx, &process, &wanted(which, options))?;
+    let mut wanted = wanted(&caller.task, which, options);
+    wanted.at_once |= at_once;
+    let found = wait::wait(caller.cx, &process, &wanted)?;
+    if found.is_none() && at_once && options & option::WNOHANG == 0 {
+        return Err(Errno::EAGAIN);
+    }
     if let Some(found) = &found {
         write_usage(caller, usage, found)?;
     }
@@ -232,21 +252,25 @@ fn own_group(caller: &mut Caller<'_>) -> i32 {
     caller.task.process().relations(caller.cx).group
 }
 
-fn wanted(which: Which, options: u32) -> Wanted {
+fn wanted(task: &Task, which: Which, options: u32) -> Wanted {
     let has = |bit| options & bit != 0;
-    let kind = match (has(option::WALL), has(option::WCLONE)) {
-        (true, _) => Kind::All,
-        (false, true) => Kind::Cloned,
-        (false, false) => Kind::Usual,
-    };
     Wanted {
         which,
-        kind,
+        kind: kind(options),
+        made_by: has(option::WNOTHREAD).then(|| task.id()),
         ended: has(option::WEXITED),
         stopped: has(option::WSTOPPED),
         continued: has(option::WCONTINUED),
         keep: has(option::WNOWAIT),
         at_once: has(option::WNOHANG),
+    }
+}
+
+fn kind(options: u32) -> Kind {
+    match (options & option::WALL != 0, options & option::WCLONE != 0) {
+        (true, _) => Kind::All,
+        (false, true) => Kind::Cloned,
+        (false, false) => Kind::Usual,
     }
 }
 
@@ -289,8 +313,9 @@ mod tests {
 
     #[test]
     fn wall_means_every_kind_of_child() {
-        assert_eq!(wanted(Which::Any, option::WALL).kind, Kind::All);
-        assert_eq!(wanted(Which::Any, option::WCLONE).kind, Kind::Cloned);
-        assert_eq!(wanted(Which::Any, 0).kind, Kind::Usual);
+        assert_eq!(kind(option::WALL), Kind::All);
+        assert_eq!(kind(option::WCLONE), Kind::Cloned);
+        assert_eq!(kind(option::WALL | option::WCLONE), Kind::All);
+        assert_eq!(kind(0), Kind::Usual);
     }
 }

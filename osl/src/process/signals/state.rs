@@ -106,7 +106,13 @@ impl SignalState {
             continued: false,
             first_code: None,
             timers: ProgramTimers::new(),
-            ended: Usage { spent: Spent { user_ns: 0, system_ns: 0 }, voluntary_switches: 0, involuntary_switches: 0, most_pages: 0 },
+            ended: Usage {
+                spent: Spent { user_ns: 0, system_ns: 0 },
+                voluntary_switches: 0,
+                involuntary_switches: 0,
+                faults: 0,
+                most_pages: 0,
+            },
         }
     }
 

@@ -16,7 +16,7 @@ use sync::TaskContext;
 use crate::file::{epoll, event, in_flight, open_file, pipe, table as file_table, timer};
 use crate::fs::{context, mapped_file, tmpfs};
 use crate::futex::waiter;
-use crate::process::{self, program_timers, shared, task};
+use crate::process::{self, descriptor, program_timers, shared, task};
 use crate::signal::file as signal_file;
 use crate::socket::{parcel, socket};
 use crate::tty::terminal;
@@ -44,6 +44,7 @@ static KINDS: &[&Census] = &[
     &waiter::LIVING,
     &tmpfs::LIVING,
     &mapped_file::LIVING,
+    &descriptor::LIVING,
 ];
 
 pub fn read(cx: &mut TaskContext) -> Result<Vec<u8>, Errno> {
