@@ -25,6 +25,10 @@ static DEVICES: [SpinLock<Option<Device>, order::Vectors>; SLOTS] = [const { Spi
 static TAKEN: SlotMap<WORDS> = SlotMap::new();
 static COUNTS: PerCpu<[Counter; VECTORS]> = PerCpu::new([const { [const { Counter::new(0) }; VECTORS] }; MAXIMUM_CPUS]);
 
+/// Lines that somebody has.
+static LINES: SlotMap<LINE_WORDS> = SlotMap::new();
+const LINE_WORDS: usize = 16;
+
 /// Dropping it masks the line and gives the vector back. Not to be dropped by its own handler.
 pub struct DeviceInterrupt {
     slot: usize,
@@ -35,16 +39,40 @@ pub struct DeviceInterrupt {
 impl DeviceInterrupt {
     /// Calls `handler` whenever the line signals, on `cpu`.
     pub fn request(line: Line, name: &'static str, cpu: CpuId, handler: Handler) -> Result<Self, KernelError> {
-        let slot = TAKEN.take(0).ok_or(KernelError::Busy)?;
-        let Some(vector) = vectors::take(call, slot) else {
-            TAKEN.free(slot);
+        let interrupt = Self::adopt(line, name, handler)?;
+        io::route(line, interrupt.number(), cpu).map_err(|_| KernelError::NotFound)?;
+        Ok(interrupt)
+    }
+
+    /// The same for a line by its number, masked until somebody unmasks it. `Busy` when another has it, `Invalid` when
+    /// no chip has such a line.
+    pub fn request_masked(line: u32, name: &'static str, cpu: CpuId, handler: Handler) -> Result<Self, KernelError> {
+        io::exists(line).map_err(|_| KernelError::Invalid)?;
+        let line = io::line(line);
+        let interrupt = Self::adopt(line, name, handler)?;
+        io::route_masked(line, interrupt.number(), cpu).map_err(|_| KernelError::Invalid)?;
+        Ok(interrupt)
+    }
+
+    fn number(&self) -> u8 {
+        self.vector.as_ref().map_or(0, OwnedVector::number)
+    }
+
+    /// Takes the line, a slot and a vector.
+    fn adopt(line: Line, name: &'static str, handler: Handler) -> Result<Self, KernelError> {
+        let number = usize::try_from(line.gsi).ok().filter(|number| *number < LINE_WORDS * 64).ok_or(KernelError::Invalid)?;
+        if !LINES.take_this(number) {
+            return Err(KernelError::Busy);
+        }
+        let slot = TAKEN.take(0);
+        let vector = slot.and_then(|slot| vectors::take(call, slot));
+        let (Some(slot), Some(vector)) = (slot, vector) else {
+            slot.into_iter().for_each(|slot| TAKEN.free(slot));
+            LINES.free(number);
             return Err(KernelError::Busy);
         };
-        let number = vector.number();
-        let interrupt = DeviceInterrupt { slot, line, vector: Some(vector) };
-        *DEVICES[slot].lock_without_context() = Some(Device { name, vector: number, handler });
-        io::route(line, number, cpu).map_err(|_| KernelError::NotFound)?;
-        Ok(interrupt)
+        *DEVICES[slot].lock_without_context() = Some(Device { name, vector: vector.number(), handler });
+        Ok(DeviceInterrupt { slot, line, vector: Some(vector) })
     }
 }
 
@@ -55,6 +83,7 @@ impl Drop for DeviceInterrupt {
         self.vector = None;
         let device = DEVICES[self.slot].lock_without_context().take();
         TAKEN.free(self.slot);
+        LINES.free(self.line.gsi as usize);
         drop(device);
     }
 }

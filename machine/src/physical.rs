@@ -63,6 +63,24 @@ pub fn write<T: Plain>(at: PhysAddr, value: T) {
     unsafe { span(at, size_of::<T>()).cast::<T>().write_unaligned(value) };
 }
 
+/// A word that programs and other CPUs change meanwhile, and what it hands over.
+fn shared_word(at: PhysAddr) -> &'static sync::Published<u32> {
+    assert!(at.as_u64().is_multiple_of(4), "a shared word at {:#x}", at.as_u64());
+    // SAFETY: inside the window, aligned, any bytes are a number; RAM is never unmapped, and everybody who writes such a
+    // word does it in one piece.
+    unsafe { &*span(at, 4).cast::<sync::Published<u32>>() }
+}
+
+/// Reads a word in one piece; what was written before it is seen.
+pub fn load_u32(at: PhysAddr) -> u32 {
+    shared_word(at).load()
+}
+
+/// Writes a word in one piece, after all that was written before. For those who own the memory.
+pub fn store_u32(at: PhysAddr, value: u32) {
+    shared_word(at).store(value);
+}
+
 /// Copies bytes out of RAM.
 pub fn copy_from(at: PhysAddr, into: &mut [u8]) {
     // SAFETY: inside the window; `into` is writable for its length.

@@ -11,7 +11,7 @@ use crate::wait::WaitQueue;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use arrayvec::ArrayVec;
-use sync::{IrqOff, Published, SpinLock, TaskContext, order};
+use sync::{Allows, IrqOff, Published, SpinLock, TaskContext, kind, order};
 
 /// Words, and what travels with them.
 pub struct Message<L> {
@@ -128,7 +128,7 @@ impl<L: Send> Channel<L> {
     }
 
     /// Takes a message back that nobody took yet. Its ticket is not settled then.
-    pub fn withdraw(&self, cx: &TaskContext, ticket: &Arc<dyn Ticket>) -> bool {
+    pub fn withdraw<X: Allows<kind::Task>>(&self, cx: &X, ticket: &Arc<dyn Ticket>) -> bool {
         let mut state = self.state.lock(cx);
         let is_ours = |queued: &Queued<L>| queued.ticket.as_ref().is_some_and(|other| Arc::ptr_eq(other, ticket));
         let found = state.queue.iter().position(is_ours);
@@ -180,8 +180,8 @@ impl<L: Send> Channel<L> {
         self.sendable.wake_all(cx);
     }
 
-    pub fn forgo(&self, cx: &TaskContext) {
-        self.state.lock(cx).waiting -= 1;
+    pub fn forgo(&self) {
+        self.state.lock_without_context().waiting -= 1;
     }
 
     /// A received message could not be delivered: it is the next again.

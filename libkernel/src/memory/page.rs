@@ -36,6 +36,18 @@ impl Page {
         physical::copy_to(self.at(offset), bytes);
     }
 
+    /// A word that others may write at the same time: what they wrote before it is seen after it.
+    pub fn load(&self, offset: usize) -> u32 {
+        assert!(offset <= PAGE_SIZE - 4, "a word beyond the end of a page");
+        physical::load_u32(self.at(offset))
+    }
+
+    /// Writes one: who reads it then sees what was written before it.
+    pub fn store(&self, offset: usize, value: u32) {
+        assert!(offset <= PAGE_SIZE - 4, "a word beyond the end of a page");
+        physical::store_u32(self.at(offset), value);
+    }
+
     /// Bytes from `offset` to `offset + length` become 0.
     pub fn clear(&self, offset: usize, length: usize) {
         const ZEROES: [u8; 256] = [0; 256];

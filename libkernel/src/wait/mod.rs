@@ -10,7 +10,7 @@ pub mod timers;
 mod waiter;
 
 pub use mutex::{Mutex, MutexGuard};
-pub use queue::WaitQueue;
+pub use queue::{WaitQueue, Watch};
 pub use sleep::{sleep_until, wait_on};
 pub use timers::{Timer, TimerTarget};
-pub use waiter::Deadline;
+pub use waiter::{Alert, Deadline};

@@ -4,7 +4,7 @@
 //! chosen, and tells so. One that had been chosen elsewhere already does not use up the wake.
 
 use super::sleep::{manner, wait, without_end};
-use super::waiter::{ByArrival, Deadline, Place};
+use super::waiter::{Alert, ByArrival, Deadline, Place};
 use crate::error::KernelError;
 use crate::sched;
 use crate::thread::Thread;
@@ -164,7 +164,7 @@ impl WaitQueue {
             let mut again = batch.is_full();
             let last = batch.len().wrapping_sub(1);
             for (number, place) in batch.into_iter().enumerate() {
-                let counts = place.waiter().choose(|thread| wake(thread, number == last)) && place.exclusive;
+                let counts = place.choose(|thread| wake(thread, number == last)) && place.exclusive;
                 left -= usize::from(counts);
                 // One that another queue had chosen already does not count: the wake is for the next.
                 again |= place.exclusive && !counts;
@@ -175,8 +175,18 @@ impl WaitQueue {
         }
     }
 
+    /// Registers a watch, for one wake.
+    pub fn watch<X: Allows<kind::Irq>>(&self, context: &X, watch: &Watch) {
+        self.register(context, &watch.0);
+    }
+
+    /// Takes it out again; it may just be called for the last time.
+    pub fn unwatch<X: Allows<kind::Irq>>(&self, context: &X, watch: &Watch) {
+        self.leave(context, &watch.0);
+    }
+
     /// Does nothing, and says so, for one that is registered already.
-    pub(super) fn register(&self, cx: &TaskContext, place: &Arc<Place>) -> bool {
+    pub(super) fn register<X: Allows<kind::Irq>>(&self, cx: &X, place: &Arc<Place>) -> bool {
         let mut places = self.places.lock(cx);
         let is_new = !place.is_queued();
         if is_new {
@@ -195,7 +205,7 @@ impl WaitQueue {
     }
 
     /// Was it still there?
-    pub(super) fn leave(&self, cx: &TaskContext, place: &Place) -> bool {
+    pub(super) fn leave<X: Allows<kind::Irq>>(&self, cx: &X, place: &Place) -> bool {
         let removed = {
             let mut places = self.places.lock(cx);
             let removed = places.tree.find_mut(&place.key()).remove();
@@ -203,6 +213,15 @@ impl WaitQueue {
             removed
         };
         removed.is_some()
+    }
+}
+
+/// Calls somebody at a queue's next wake. Used with one queue only.
+pub struct Watch(Arc<Place>);
+
+impl Watch {
+    pub fn new(alert: Arc<dyn Alert>) -> Self {
+        Watch(Place::for_alert(alert))
     }
 }
 

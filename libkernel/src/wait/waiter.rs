@@ -49,7 +49,7 @@ impl Waiter {
     }
 
     /// A queue chooses it, and wakes it so. False when another has already.
-    pub(super) fn choose(&self, wake: impl FnOnce(&Arc<Thread>)) -> bool {
+    fn choose(&self, wake: impl FnOnce(&Arc<Thread>)) -> bool {
         if twin::is(Twin::WakeBeforeReason) {
             wake(&self.thread);
             return self.chosen.claim();
@@ -92,11 +92,20 @@ impl TimerTarget for Place {
     }
 }
 
+/// What a queue tells of its wakes instead of waking a thread.
+pub trait Alert: Send + Sync {
+    /// Called by whoever wakes the queue, handlers included, with the queue's lock released. Takes only Irq-class locks,
+    /// below those of timers.
+    fn ring(&self);
+}
+
 /// Whose a place is.
 enum Whose {
     /// Of a wait with no other place.
     Own(Waiter),
     Shared(Arc<Waiter>),
+    /// Of nobody that sleeps.
+    Alert(Arc<dyn Alert>),
 }
 
 /// A waiter's place in one queue.
@@ -128,6 +137,11 @@ impl Place {
         Place::new(Whose::Shared(Arc::clone(waiter)), false)
     }
 
+    /// One that watches for somebody who does not sleep.
+    pub(super) fn for_alert(alert: Arc<dyn Alert>) -> Arc<Place> {
+        Place::new(Whose::Alert(alert), false)
+    }
+
     fn new(whose: Whose, exclusive: bool) -> Arc<Place> {
         Arc::new(Place { link: RBTreeAtomicLink::new(), whose, exclusive, arrival: Counter::new(0) })
     }
@@ -136,6 +150,19 @@ impl Place {
         match &self.whose {
             Whose::Own(waiter) => waiter,
             Whose::Shared(waiter) => waiter,
+            Whose::Alert(_) => panic!("somebody sleeps on an alert's place"),
+        }
+    }
+
+    /// A queue chooses it. False when another queue had chosen its waiter already.
+    pub(super) fn choose(&self, wake: impl FnOnce(&Arc<Thread>)) -> bool {
+        match &self.whose {
+            Whose::Own(waiter) => waiter.choose(wake),
+            Whose::Shared(waiter) => waiter.choose(wake),
+            Whose::Alert(alert) => {
+                alert.ring();
+                true
+            }
         }
     }
 

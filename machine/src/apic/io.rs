@@ -17,6 +17,7 @@ pub use super::redirection::{Polarity, Trigger};
 const MAXIMUM_IO_APICS: usize = crate::acpi::MAXIMUM_IO_APICS;
 const WINDOW: usize = 0x10;
 const PAGE: usize = 4096;
+const ISA_LINES: u8 = 16;
 
 /// The register page of a real IO-APIC.
 struct Mapped(usize);
@@ -95,6 +96,18 @@ fn isa_line(overrides: &[Override], irq: u8) -> Line {
     }
 }
 
+/// How the line with this number signals: as the firmware says for those of the old devices, as PCI does for others.
+pub fn line(gsi: u32) -> Line {
+    let overrides = WIRING.get().map_or(&[][..], |wiring| &wiring.overrides);
+    if let Some(entry) = overrides.iter().find(|entry| entry.line == gsi) {
+        return isa_line(overrides, entry.irq);
+    }
+    match u8::try_from(gsi) {
+        Ok(irq) if irq < ISA_LINES => Line { gsi, polarity: Polarity::ActiveHigh, trigger: Trigger::Edge },
+        _ => Line { gsi, polarity: Polarity::ActiveLow, trigger: Trigger::Level },
+    }
+}
+
 fn find(gsi: u32) -> Result<(&'static IoApic, u8), NoSuchRoute> {
     let chips = &WIRING.get().ok_or(NoSuchRoute)?.chips;
     let chip = chips.iter().find(|chip| chip.lines.contains(&gsi)).ok_or(NoSuchRoute)?;
@@ -106,6 +119,19 @@ pub fn route(line: Line, vector: u8, cpu: CpuId) -> Result<(), NoSuchRoute> {
     let (chip, pin) = find(line.gsi)?;
     let to = local::id_of(cpu).and_then(|id| u8::try_from(id).ok()).ok_or(NoSuchRoute)?;
     chip.registers.lock_without_context().route(pin, vector, to, line.polarity, line.trigger);
+    Ok(())
+}
+
+/// Has a chip this line?
+pub fn exists(gsi: u32) -> Result<(), NoSuchRoute> {
+    find(gsi).map(|_| ())
+}
+
+/// As `route`, but masked.
+pub fn route_masked(line: Line, vector: u8, cpu: CpuId) -> Result<(), NoSuchRoute> {
+    let (chip, pin) = find(line.gsi)?;
+    let to = local::id_of(cpu).and_then(|id| u8::try_from(id).ok()).ok_or(NoSuchRoute)?;
+    chip.registers.lock_without_context().set(pin, vector, to, line.polarity, line.trigger, true);
     Ok(())
 }
 

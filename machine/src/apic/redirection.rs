@@ -52,14 +52,20 @@ impl<P: RegisterPair> Registers<P> {
         ((self.read(VERSION) >> 16 & 0xff) + 1).min(240)
     }
 
-    /// Sends `pin` as `vector` to one local APIC, unmasked. Masked while its two halves disagree.
+    /// Sends `pin` as `vector` to one local APIC, unmasked.
     pub(super) fn route(&mut self, pin: u8, vector: u8, to: u8, polarity: Polarity, trigger: Trigger) {
+        self.set(pin, vector, to, polarity, trigger, false);
+    }
+
+    /// The same, masked or not. Masked while its two halves disagree.
+    pub(super) fn set(&mut self, pin: u8, vector: u8, to: u8, polarity: Polarity, trigger: Trigger, masked: bool) {
         let low = REDIRECTION + 2 * pin;
         self.write(low, MASKED);
         self.write(low + 1, u32::from(to) << 24);
         let polarity = if polarity == Polarity::ActiveLow { ACTIVE_LOW } else { 0 };
         let trigger = if trigger == Trigger::Level { LEVEL } else { 0 };
-        self.write(low, u32::from(vector) | polarity | trigger);
+        let mask = if masked { MASKED } else { 0 };
+        self.write(low, u32::from(vector) | polarity | trigger | mask);
     }
 
     pub(super) fn mask(&mut self, pin: u8) {

@@ -180,6 +180,22 @@ impl OpenFile {
         Ok(written.count)
     }
 
+    /// Reads without waiting, at a given place where the file has one.
+    pub fn try_read(&self, cx: &mut TaskContext, at: u64, into: &mut dyn Sink) -> Result<usize, Errno> {
+        self.check_read()?;
+        self.file.read(cx, at, Manner { nonblocking: true }, into)
+    }
+
+    /// Writes without waiting, at a given place where the file has one.
+    pub fn try_write(&self, cx: &mut TaskContext, at: u64, from: &mut dyn Source) -> Result<usize, Errno> {
+        self.check_write()?;
+        let at_end = !self.file.has_position() || self.flags() & O_APPEND != 0;
+        let place = if at_end { Place::End } else { Place::At(at) };
+        let written = self.file.write(cx, place, Manner { nonblocking: true }, from)?;
+        self.drop_set_id(cx, written.count);
+        Ok(written.count)
+    }
+
     /// Moves the position with the caller's own rule, under its lock: gets the old one, gives the new one.
     pub fn reposition<R>(
         &self,

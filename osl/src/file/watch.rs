@@ -17,18 +17,20 @@ use super::open_file::OpenFile;
 const DEPTH: usize = 5;
 
 /// Someone whose queues are waited on.
-enum Watched {
+pub enum Watched {
     File(Arc<dyn File>),
     Owner(Arc<dyn QueueOwner>),
 }
 
 impl Watched {
-    fn new(open: &OpenFile) -> Self {
+    /// Whom to watch for an open file.
+    pub fn new(open: &OpenFile) -> Self {
         let file = open.file();
         file.queue_owner().map_or_else(|| Self::File(file.clone()), Self::Owner)
     }
 
-    fn queues(&self) -> Queues<'_> {
+    /// Its queues.
+    pub fn queues(&self) -> Queues<'_> {
         match self {
             Self::File(file) => file.queues(),
             Self::Owner(owner) => owner.queues(),

@@ -6,5 +6,19 @@
 //! Invariant: an object waits for another only through its queues or its own record of who waits; it never calls it.
 
 pub mod channel;
+pub mod interrupt;
+pub mod memory;
+pub mod messages;
+pub mod notification;
+pub mod operation;
+pub mod port;
+pub mod rings;
+pub mod space;
+pub mod submit;
+pub mod transfer;
 
 pub use channel::{ReceiveEnd, SendEnd};
+pub use interrupt::InterruptFile;
+pub use memory::MemoryFile;
+pub use notification::NotificationFile;
+pub use port::Port;

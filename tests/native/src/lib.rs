@@ -6,6 +6,7 @@
 pub use linux_tests::{check, done, equal, fail, must, must_equal, process, sleep_ms, soak};
 
 pub mod objects;
+pub mod opcode;
 
 use linux_tests::Errno;
 

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use abi::Errno;
 use libkernel::census::Census;
-use libkernel::ipc::channel;
+use libkernel::ipc::{channel, completion_port, interrupt_line, notify, shared_memory};
 use libkernel::wait::timers;
 use libkernel::{address_space, memory, thread};
 use sync::TaskContext;
@@ -35,6 +35,10 @@ static KINDS: &[&Census] = &[
     &channel::LIVING,
     &event::LIVING,
     &epoll::LIVING,
+    &completion_port::LIVING,
+    &notify::LIVING,
+    &interrupt_line::LIVING,
+    &shared_memory::LIVING,
     &timer::LIVING,
     &signal_file::LIVING,
     &program_timers::LIVING,

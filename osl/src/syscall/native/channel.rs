@@ -11,10 +11,10 @@ use abi::process::limit;
 use libkernel::address_space::{UserAddress, user};
 
 use super::super::{Caller, file, place};
-use super::messages::{self, Destination};
 use crate::error::{errno, restarting};
 use crate::file::OpenFile;
 use crate::native::channel::{self, FileChannel};
+use crate::native::messages::{self, Destination};
 use crate::native::{ReceiveEnd, SendEnd};
 
 /// No channel buffers more.

@@ -11,10 +11,10 @@ use arrayvec::ArrayVec;
 use libkernel::address_space::{UserAddress, user};
 use sync::TaskContext;
 
+use super::channel::{FileMessage, Files, MOST_FILES};
 use crate::error::errno;
 use crate::file::FileTable;
 use crate::file::in_flight::InFlight;
-use crate::native::channel::{FileMessage, Files, MOST_FILES};
 
 /// The message with its descriptors looked up: all of them, or `EBADF`.
 pub fn taken(cx: &TaskContext, files: &FileTable, message: &Message) -> Result<FileMessage, Errno> {

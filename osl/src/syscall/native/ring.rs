@@ -1,0 +1,63 @@
+//! io_setup_rings, io_ring_enter.
+//!
+//! Invariant: the port is in ring mode only when the program has both descriptors.
+
+use abi::Errno;
+use abi::constant::O_RDWR;
+use abi::native::{MOST_COMPLETIONS, RingParams};
+use libkernel::address_space::{UserAddress, user};
+
+use super::super::{Caller, file, place};
+use super::port::{as_asker, port_of};
+use crate::error::errno;
+use crate::native::rings;
+
+pub fn setup(caller: &mut Caller<'_>, fd: i32, at: UserAddress) -> Result<(), Errno> {
+    let open = caller.files().get_usable(caller.cx, fd)?;
+    let port = port_of(&open)?;
+    let asked: RingParams = user::copy_in_value(caller.cx, at).map_err(errno)?;
+    let (submission_entries, completion_entries) = rings::sizes(asked)?;
+    if port.core().has_ring(caller.cx) {
+        return Err(Errno::EBUSY);
+    }
+    let mode = rings::prepare(submission_entries, completion_entries)?;
+    let [submission_file, completion_file] = mode.files();
+    let submission_fd = file::install_new(caller, submission_file, O_RDWR)?;
+    let completion_fd = file::install_new(caller, completion_file, O_RDWR);
+    let answer = completion_fd.and_then(|completion_fd| {
+        let given = RingParams { submission_entries, completion_entries, submission_fd, completion_fd };
+        let told = user::copy_out_value(caller.cx, at, &given).map_err(errno);
+        told.and_then(|()| port.set_up(caller.cx, mode))
+    });
+    if answer.is_err() {
+        for fd in completion_fd.into_iter().chain([submission_fd]) {
+            let _closed_meanwhile = file::close(caller, fd);
+        }
+    }
+    answer
+}
+
+pub fn enter(caller: &mut Caller<'_>, fd: i32, to_submit: u32, least: u32, flags: u32) -> Result<u32, Errno> {
+    place::check_flags(flags, 0)?;
+    let open = caller.files().get_usable(caller.cx, fd)?;
+    let port = port_of(&open)?;
+    if least > MOST_COMPLETIONS || !port.core().has_ring(caller.cx) {
+        return Err(Errno::EINVAL);
+    }
+    let taker = port.core().taker().map_err(errno)?;
+    port.core().ready_in_ring(caller.cx).map_err(errno)?;
+    as_asker(caller, |cx, asker| port.submit_from_ring(cx, asker, to_submit))??;
+    loop {
+        port.advance_all(caller.cx);
+        port.clear_spent(caller.cx);
+        let ready = port.core().ready_in_ring(caller.cx).map_err(errno)?;
+        if ready >= least {
+            return Ok(ready);
+        }
+        match taker.wait_for_ring(caller.cx, least) {
+            Err(_) if ready > 0 => return Ok(ready),
+            Err(error) => return Err(errno(error)),
+            Ok(()) => {}
+        }
+    }
+}
