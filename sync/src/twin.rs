@@ -36,6 +36,10 @@ pub enum Twin {
     NoKnock,
     /// A donation stays where it is when another CPU takes the thread.
     DonationKept,
+    /// A parent is woken before its child's end is written down.
+    ZombieAfterWake,
+    /// A reader is woken before its byte is in the buffer.
+    ByteAfterWake,
     /// A donation that another replaces is dropped, and the thread with it.
     DonationForgotten,
 }

@@ -11,6 +11,7 @@ use libkernel::interrupt::DeviceInterrupt;
 use libkernel::wait::WaitQueue;
 use machine::apic::io;
 use machine::serial::Port;
+use sync::twin::{self, Twin};
 use sync::{CpuId, IrqContext, Once, SpinLock, TaskContext, order};
 
 /// ISA interrupt line of COM1.
@@ -45,15 +46,17 @@ impl Default for SerialConsole {
 }
 
 impl SerialConsole {
-    pub const fn new() -> Self {
-        SerialConsole {
-            arrived: SpinLock::new(Arrived::new()),
-            readers: WaitQueue::named("console input"),
-            input: Port::new(machine::serial::COM1),
-            output: Output::new(Port::new(machine::serial::COM1)),
-            errors: Output::new(Port::new(machine::serial::COM3)),
-            settings: Once::new(),
-            interrupt: Once::new(),
+    sync::const_unless_loom! {
+        pub const fn new() -> Self {
+            SerialConsole {
+                arrived: SpinLock::new(Arrived::new()),
+                readers: WaitQueue::named("console input"),
+                input: Port::new(machine::serial::COM1),
+                output: Output::new(Port::new(machine::serial::COM1)),
+                errors: Output::new(Port::new(machine::serial::COM3)),
+                settings: Once::new(),
+                interrupt: Once::new(),
+            }
         }
     }
 
@@ -76,11 +79,14 @@ impl SerialConsole {
 
     /// The interrupt handler: moves what the line has into the buffer, then wakes.
     fn bytes_arrived(&self, irq: &IrqContext) {
+        if twin::is(Twin::ByteAfterWake) {
+            self.readers.wake_all(irq);
+        }
         let mut arrived = self.arrived.lock(irq);
         self.drain(&mut arrived);
         let news = arrived.has_news();
         drop(arrived);
-        if news {
+        if news && !twin::is(Twin::ByteAfterWake) {
             self.readers.wake_all(irq);
         }
     }
