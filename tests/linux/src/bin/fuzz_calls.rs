@@ -212,6 +212,10 @@ fn open_things() {
         let _maybe = call!(SYS_pipe2, ends.as_mut_ptr(), libc::O_NONBLOCK);
     }
     let _maybe = call!(SYS_eventfd2, 3, libc::O_NONBLOCK);
+    for kind in [libc::SOCK_STREAM, libc::SOCK_DGRAM, libc::SOCK_SEQPACKET] {
+        let mut ends = [0_i32; 2];
+        let _maybe = call!(SYS_socketpair, libc::AF_UNIX, kind | libc::SOCK_NONBLOCK, 0, ends.as_mut_ptr());
+    }
     let _maybe = call!(SYS_epoll_create1, 0);
     let _maybe = call!(SYS_epoll_create1, 0);
 }
