@@ -9,6 +9,8 @@ extern crate alloc;
 extern crate self as libkernel;
 extern crate self as machine;
 
+#[path = "../../../libkernel/src/census.rs"]
+pub mod census;
 #[path = "../../../libkernel/src/device.rs"]
 pub mod device;
 #[path = "../../../libkernel/src/error.rs"]

@@ -8,6 +8,8 @@
 extern crate alloc;
 extern crate self as libkernel;
 
+#[path = "../../../libkernel/src/census.rs"]
+pub mod census;
 #[path = "../../../libkernel/src/error.rs"]
 pub mod error;
 #[path = "../../../libkernel/src/wait/mod.rs"]

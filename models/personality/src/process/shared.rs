@@ -2,11 +2,22 @@
 
 use super::times::Usage;
 use crate::wait::WaitQueue;
-use sync::TaskContext;
+use sync::{Published, TaskContext};
 
 pub struct Process {
     id: i32,
     pub child_changed: WaitQueue,
+    pub life: WaitQueue,
+    stage: Published<u8>,
+}
+
+/// As the kernel's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Stage {
+    Alive,
+    Ended,
+    Buried,
 }
 
 pub struct Credentials {
@@ -15,11 +26,20 @@ pub struct Credentials {
 
 impl Process {
     pub fn new(id: i32) -> Self {
-        Process { id, child_changed: WaitQueue::named("a child") }
+        Process {
+            id,
+            child_changed: WaitQueue::named("a child"),
+            life: WaitQueue::named("a life"),
+            stage: Published::<u8>::new(Stage::Alive as u8),
+        }
     }
 
     pub fn id(&self) -> i32 {
         self.id
+    }
+
+    pub(super) fn reach(&self, stage: Stage) {
+        self.stage.store(stage as u8);
     }
 
     pub fn credentials(&self, _: &TaskContext) -> Credentials {
