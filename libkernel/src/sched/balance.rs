@@ -53,7 +53,7 @@ pub(super) fn steal_for_nothing() {
 pub(super) fn spread(irq: &mut IrqOff) {
     let here = cpu::current();
     for idle in IDLE.peek().without(here) {
-        let Some(thread) = CPUS.of(here).with(irq, |queue| queue.steal(idle)) else { continue };
+        let Some(thread) = CPUS.of(here).with(irq, |queue| queue.steal_donee_too(idle)) else { continue };
         place::queue(thread);
     }
     let now = clock::now();

@@ -15,8 +15,9 @@ use sync::{IrqOff, TaskContext, cpu, fence_full};
 
 /// How long threads may hand a CPU on among themselves while others wait for it: one slice of the fair class.
 pub(crate) const CHAIN_NS: u64 = super::fair::SLICE_NS;
-/// How long the donor may go on before idle CPUs are offered the thread.
-pub(crate) const PATIENCE_NS: u64 = 200_000;
+/// How long the donor may go on before idle CPUs are offered the thread. They do not take it by themselves before: a CPU
+/// that has just gone idle would pull apart two that wait for each other, again and again.
+pub(crate) const PATIENCE_NS: u64 = 1_000_000;
 
 /// The thread that the next switch prefers.
 pub(crate) struct Donation(Option<Arc<Thread>>);

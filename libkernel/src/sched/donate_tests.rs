@@ -72,7 +72,8 @@ fn who_is_stolen_meanwhile_takes_the_donation_along() {
     let (mut simulation, _, _) = one_runs_before(0);
     let donee = donee();
     assert!(simulation.queue.donate(&donee, simulation.now));
-    let stolen = simulation.queue.steal(CpuId::new(1));
+    assert!(simulation.queue.steal(CpuId::new(1)).is_none(), "an idle CPU was faster than the donor");
+    let stolen = simulation.queue.steal_donee_too(CpuId::new(1));
     assert!(stolen.is_some_and(|stolen| Arc::ptr_eq(&stolen, &donee)));
     assert_eq!((donee.seat(), simulation.queue.waiting()), (Seat::Nowhere, 0));
     simulation.change(Departure::Asleep);
@@ -85,8 +86,8 @@ fn thieves_take_others_first_and_only_what_they_may_run() {
     let donee = donee();
     donee.store_affinity(CpuSet::single(HERE));
     assert!(simulation.queue.donate(&donee, simulation.now));
-    assert!(simulation.queue.steal(CpuId::new(1)).is_some_and(|stolen| Arc::ptr_eq(&stolen, &others[0])));
-    assert!(simulation.queue.steal(CpuId::new(1)).is_none(), "the donee may not run there");
+    assert!(simulation.queue.steal_donee_too(CpuId::new(1)).is_some_and(|stolen| Arc::ptr_eq(&stolen, &others[0])));
+    assert!(simulation.queue.steal_donee_too(CpuId::new(1)).is_none(), "the donee may not run there");
     simulation.change(Departure::Asleep);
     assert!(simulation.runs(&donee));
 }

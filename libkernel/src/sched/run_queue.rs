@@ -225,10 +225,18 @@ impl RunQueue {
         Some(self.taken_out(removed))
     }
 
+    /// As `steal`; and if it finds nobody else, the one that the next switch prefers: the donor has had its time.
+    pub(crate) fn steal_donee_too(&mut self, thief: CpuId) -> Option<Arc<Thread>> {
+        self.steal(thief).or_else(|| {
+            let donee = self.donation.take_that(|thread| thread.affinity().contains(thief))?;
+            Some(self.taken_out(donee))
+        })
+    }
+
     /// Takes one that may run on `thief`, and that would wait here longest; it is nowhere then.
     pub(crate) fn steal(&mut self, thief: CpuId) -> Option<Arc<Thread>> {
         let suits = |thread: &Thread| thread.affinity().contains(thief);
-        let stolen = self.real_time.take_that(suits).or_else(|| self.fair.take_last(suits)).or_else(|| self.donation.take_that(suits))?;
+        let stolen = self.real_time.take_that(suits).or_else(|| self.fair.take_last(suits))?;
         Some(self.taken_out(stolen))
     }
 
