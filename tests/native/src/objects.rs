@@ -8,8 +8,8 @@ use crate::{fail, sleep_ms};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Objects(BTreeMap<String, u64>);
 
-/// Kinds that others than this program make and drop at any time.
-const NOT_OURS: [&str; 1] = ["threads"];
+/// Kinds that others than this program make and drop at any time, and those that its own heap and stack are made of.
+const NOT_OURS: [&str; 3] = ["threads", "pages", "page tables"];
 
 impl Objects {
     pub fn now() -> Self {
