@@ -13,6 +13,7 @@ mod debug;
 mod elf;
 mod ending;
 mod error;
+mod examples;
 mod expectation;
 mod floors;
 mod framing;

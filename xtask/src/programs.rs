@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::error::{Explain, Failure, Outcome};
-use crate::{children, host_tests, packages, places, root, third_party};
+use crate::{children, examples, host_tests, packages, places, root, third_party};
 
 pub const HOST_TARGET: &str = "x86_64-unknown-linux-gnu";
 const NATIVE_PATIENCE: Duration = Duration::from_secs(60);
@@ -23,14 +23,14 @@ pub struct Subject {
     pub command: Vec<String>,
     /// Packages of crates.io whose programs it uses.
     pub needs: Vec<String>,
-    kind: Kind,
+    pub kind: Kind,
 }
 
 /// The folders with programs, the packages that they are, and what their subjects' names begin with.
 const PROGRAMS: [(&str, &str, Kind); 2] = [("linux", "linux-tests", Kind::Program), ("native", "native-tests", Kind::OwnJudge)];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub enum Kind {
     Program,
     /// A program for this kernel's own calls: no other can run it.
     OwnJudge,
@@ -57,6 +57,7 @@ pub fn subjects() -> Outcome<Vec<Subject>> {
             kind,
         }));
     }
+    subjects.extend(examples::subjects(&built)?);
     for file in files(&places::workspace().join("tests/scripts"))? {
         let (Some(name), Some(stem)) = (text(file.file_name()), text(file.file_stem())) else { continue };
         let (kind, shell): (_, &[&str]) = match file.extension().and_then(|end| end.to_str()) {
@@ -80,19 +81,23 @@ pub fn listed() -> Outcome<Vec<String>> {
     Ok(subjects()?.into_iter().map(|subject| subject.name).collect())
 }
 
-/// Builds `tests/linux` and `tests/native` as static programs.
+/// Builds `tests/linux`, `tests/native` and `examples` as static programs.
 pub fn build() -> Outcome<()> {
     let mut cargo = host_tests::cargo();
     cargo.args(["build", "--release", "--target", HOST_TARGET]);
     for (_, package, _) in PROGRAMS {
         cargo.args(["--package", package]);
     }
+    examples::add_to(&mut cargo);
     cargo.arg("--target-dir").arg(places::programs_target());
     cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static");
     // They travel in the root archive of every boot: small is fast.
     cargo.env("CARGO_PROFILE_RELEASE_DEBUG", "0").env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
     let built = cargo.stdin(Stdio::null()).stdout(std::io::stderr()).status().explain("starting cargo")?;
-    if built.success() { Ok(()) } else { Err(Failure::new("the programs of tests/linux and tests/native do not build")) }
+    if !built.success() {
+        return Err(Failure::new("the programs of tests/linux, tests/native and examples do not build"));
+    }
+    examples::build_those_in_c()
 }
 
 /// Debian's static bash, for the scripts that want it.
@@ -200,7 +205,7 @@ fn names_of_programs(folder: &str) -> Outcome<Vec<String>> {
 }
 
 /// The entries of a folder by name; none when there is no such folder.
-fn files(folder: &Path) -> Outcome<Vec<PathBuf>> {
+pub fn files(folder: &Path) -> Outcome<Vec<PathBuf>> {
     if !folder.exists() {
         return Ok(Vec::new());
     }
@@ -210,6 +215,6 @@ fn files(folder: &Path) -> Outcome<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn text(name: Option<&std::ffi::OsStr>) -> Option<String> {
+pub fn text(name: Option<&std::ffi::OsStr>) -> Option<String> {
     name?.to_str().map(str::to_owned)
 }
