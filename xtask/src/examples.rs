@@ -4,19 +4,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::error::{Explain, Failure, Outcome};
-use crate::programs::{HOST_TARGET, Kind, Subject, files, text};
+use crate::programs::{Kind, Subject, built, files, text};
 use crate::{packages, places};
 
 /// The crate that they show, which lists them.
 const PACKAGE: &str = "braid";
 
 /// `example/NAME` for those in Rust, `example/NAME.c` for those in C.
-pub fn subjects(built: &Path) -> Outcome<Vec<Subject>> {
+pub fn subjects() -> Outcome<Vec<Subject>> {
     let mut subjects = Vec::new();
     for source in sources()? {
         let Some((stem, file)) = text(source.file_stem()).zip(text(source.file_name())) else { continue };
         let (name, program) = match ending(&source) {
-            Some("rs") => (stem.clone(), built.join("examples").join(stem)),
+            Some("rs") => (stem.clone(), built("examples").join(stem)),
             Some("c") => (file, program_in_c(&source)),
             _ => continue,
         };
@@ -60,5 +60,5 @@ fn ending(source: &Path) -> Option<&str> {
 
 fn program_in_c(source: &Path) -> PathBuf {
     let name = format!("{}-in-c", source.file_stem().unwrap_or_default().display());
-    places::programs_target().join(HOST_TARGET).join("release/examples").join(name)
+    built("examples").join(name)
 }

@@ -57,7 +57,7 @@ pub fn subjects() -> Outcome<Vec<Subject>> {
             kind,
         }));
     }
-    subjects.extend(examples::subjects(&built)?);
+    subjects.extend(examples::subjects()?);
     for file in files(&places::workspace().join("tests/scripts"))? {
         let (Some(name), Some(stem)) = (text(file.file_name()), text(file.file_stem())) else { continue };
         let (kind, shell): (_, &[&str]) = match file.extension().and_then(|end| end.to_str()) {

@@ -36,7 +36,8 @@ impl Selection {
 
     /// A filter with one of these words at its front is about the machine only.
     fn wants_host_tests(&self) -> bool {
-        let in_machine = |filter: &String| ["linux/", "native/", "example/", "script/", "vm/"].iter().any(|group| filter.starts_with(group));
+        let in_machine =
+            |filter: &String| ["linux/", "native/", "example/", "script/", "vm/"].iter().any(|group| filter.starts_with(group));
         !self.filters.iter().any(in_machine)
     }
 }
