@@ -15,8 +15,16 @@ use std::sync::Arc;
 use sync::TaskContext;
 use sync::twin::{self, Twin};
 
-const ANY_THAT_ENDED: Wanted =
-    Wanted { which: Which::Any, kind: Kind::All, ended: true, stopped: false, continued: false, keep: false, at_once: false };
+const ANY_THAT_ENDED: Wanted = Wanted {
+    which: Which::Any,
+    kind: Kind::All,
+    made_by: None,
+    ended: true,
+    stopped: false,
+    continued: false,
+    keep: false,
+    at_once: false,
+};
 const FAR: Extent = if cfg!(loom) { Preemptions(3) } else { Extent::All };
 
 /// As the end of a process: written down under the tree's lock, told after it.
