@@ -208,7 +208,8 @@ impl WaitQueue {
     pub(super) fn leave<X: Allows<kind::Irq>>(&self, cx: &X, place: &Place) -> bool {
         let removed = {
             let mut places = self.places.lock(cx);
-            let removed = places.tree.find_mut(&place.key()).remove();
+            // One that was never here has a number of another's.
+            let removed = if place.is_queued() { places.tree.find_mut(&place.key()).remove() } else { None };
             self.count.fetch_sub(u32::from(removed.is_some()));
             removed
         };

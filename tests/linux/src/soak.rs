@@ -58,6 +58,14 @@ pub fn sign_of_life() {
     }
 }
 
+/// A scope of threads is left before they have ended for good. One that still ends holds a lock of the library's now and then (the
+/// one around what is known of stacks), and a child that is forked then has that lock held for ever.
+fn wait_until_alone() {
+    while std::fs::read_dir("/proc/self/task").map_or(0, |threads| threads.count()) > 1 {
+        std::thread::yield_now();
+    }
+}
+
 /// Does `round` again and again until time is up, at least once, and then says that `what` held.
 pub fn soak(what: &str, mut round: impl FnMut(&mut Random)) {
     let mut arguments = std::env::args().skip(1).map(|word| word.parse::<u64>().unwrap_or(1));
@@ -65,6 +73,7 @@ pub fn soak(what: &str, mut round: impl FnMut(&mut Random)) {
     let until = monotonic() + seconds * 1_000_000_000;
     let mut random = Random::new(seed);
     loop {
+        wait_until_alone();
         round(&mut random);
         ROUNDS.fetch_add(1, Ordering::Relaxed);
         sign_of_life();
