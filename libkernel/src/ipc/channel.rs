@@ -90,7 +90,7 @@ impl<L: Send> Channel<L> {
         let ticket: Arc<dyn Ticket> = sender.clone();
         self.post(cx, message, &ticket)?;
         match sender.wait(cx) {
-            Err(_) if self.withdraw(cx, &ticket) => Err(KernelError::Interrupted),
+            Err(_) if self.withdraw(cx, &ticket).is_some() => Err(KernelError::Interrupted),
             // Taken meanwhile: whoever took it is about to say so.
             Err(_) => sender.wait_for_the_word(cx),
             Ok(answer) => answer,
@@ -127,14 +127,14 @@ impl<L: Send> Channel<L> {
         Ok(has_room)
     }
 
-    /// Takes a message back that nobody took yet. Its ticket is not settled then.
-    pub fn withdraw<X: Allows<kind::Task>>(&self, cx: &X, ticket: &Arc<dyn Ticket>) -> bool {
+    /// Takes a message back that nobody took yet, for the caller to drop where it may sleep. Its ticket is not settled then.
+    pub fn withdraw<X: Allows<kind::Task>>(&self, cx: &X, ticket: &Arc<dyn Ticket>) -> Option<Message<L>> {
         let mut state = self.state.lock(cx);
         let is_ours = |queued: &Queued<L>| queued.ticket.as_ref().is_some_and(|other| Arc::ptr_eq(other, ticket));
         let found = state.queue.iter().position(is_ours);
         let taken = found.and_then(|place| state.queue.remove(place));
         drop(state);
-        taken.is_some()
+        taken.map(|queued| queued.message)
     }
 
     /// Receives; without a message it waits, or says `WouldBlock`. `Gone` when all that was sent has been received and
@@ -180,6 +180,13 @@ impl<L: Send> Channel<L> {
         self.sendable.wake_all(cx);
     }
 
+    /// As `receive` without waiting, for one that was announced by `expect`: with the message it is expected no longer.
+    pub fn receive_expected(&self, cx: &TaskContext, is_expected: &mut bool) -> Result<Message<L>, KernelError> {
+        let was_expected = *is_expected;
+        let answer = self.take(cx, is_expected, was_expected);
+        answer.unwrap_or(Err(KernelError::WouldBlock))
+    }
+
     pub fn forgo(&self) {
         self.state.lock_without_context().waiting -= 1;
     }
@@ -194,6 +201,7 @@ impl<L: Send> Channel<L> {
             refused = Some(message);
         }
         drop(state);
+        self.events.fetch_add(1);
         drop(refused);
         self.receivable.wake_one(cx);
     }

@@ -86,9 +86,9 @@ fn a_message_that_was_withdrawn_is_not_received_and_one_that_was_received_not_wi
     let channel = Channel::new(0);
     let ((_, first), (word, second)) = (ticket(), ticket());
     assert!(channel.post(&cx, message(1), &first).is_ok() && channel.post(&cx, message(2), &second).is_ok());
-    assert!(channel.withdraw(&cx, &first));
+    assert!(channel.withdraw(&cx, &first).is_some());
     assert_eq!(tag(channel.receive(&mut cx, false)), Ok(2));
-    assert!(!channel.withdraw(&cx, &second));
+    assert!(channel.withdraw(&cx, &second).is_none());
     assert_eq!(word.accepted.get(), 1);
 }
 
@@ -119,4 +119,41 @@ fn the_receiver_drains_before_it_hears_of_the_end() {
     }
     assert_eq!(tag(channel.receive(&mut cx, true)), Ok(1), "it was given back");
     assert_eq!(tag(channel.receive(&mut cx, true)), Err(KernelError::Gone));
+}
+
+#[test]
+fn who_was_expected_and_has_its_message_is_expected_no_longer() {
+    let mut cx = context();
+    let channel = Channel::new(0);
+    channel.expect(&cx);
+    let mut is_expected = true;
+    assert_eq!(tag(channel.receive_expected(&cx, &mut is_expected)), Err(KernelError::WouldBlock));
+    assert!(is_expected, "nothing came");
+    assert_eq!(channel.send(&mut cx, message(1), false), Ok(()));
+    assert_eq!(tag(channel.receive_expected(&cx, &mut is_expected)), Ok(1));
+    assert!(!is_expected);
+    assert_eq!(channel.send(&mut cx, message(2), false), Err(KernelError::WouldBlock), "nobody receives");
+}
+
+#[test]
+fn a_message_that_was_given_back_is_news() {
+    let mut cx = context();
+    let channel = Channel::new(1);
+    assert!(channel.send(&mut cx, message(1), false).is_ok());
+    let Ok(received) = channel.receive(&mut cx, false) else { panic!("it was sent") };
+    let before = channel.events();
+    channel.give_back(&cx, received);
+    assert_ne!(channel.events(), before);
+}
+
+#[test]
+fn what_travels_with_a_withdrawn_message_is_the_callers_to_drop() {
+    let cx = context();
+    let channel = Channel::new(0);
+    let (load, (_, ticket)) = (Arc::new(()), ticket());
+    assert!(channel.post(&cx, Message { words: [0; 4], load: Some(load.clone()) }, &ticket).is_ok());
+    let withdrawn = channel.withdraw(&cx, &ticket);
+    assert_eq!(Arc::strong_count(&load), 2);
+    drop(withdrawn);
+    assert_eq!(Arc::strong_count(&load), 1);
 }

@@ -29,7 +29,9 @@ pub struct Sending {
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        self.channel.withdraw(&PreemptOff::new(), &self.ticket);
+        // Its files are dropped where preemption is on again: that may sleep.
+        let message = self.channel.withdraw(&PreemptOff::new(), &self.ticket);
+        drop(message);
     }
 }
 

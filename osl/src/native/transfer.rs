@@ -79,20 +79,25 @@ impl Transfer {
         }
     }
 
-    fn try_now(&self, cx: &mut TaskContext) -> Result<usize, Errno> {
+    fn try_now(&mut self, cx: &mut TaskContext) -> Result<usize, Errno> {
         let open = self.open.open().ok_or(Errno::EBADF)?;
         match self.direction {
             Direction::Read => open.try_read(cx, self.offset, &mut self.owner.stretch(self.buffer, self.length)?),
             Direction::Write => open.try_write(cx, self.offset, &mut self.owner.stretch(self.buffer, self.length)?),
-            Direction::Receive => self.receive(cx, open),
+            Direction::Receive => self.receive(cx),
         }
     }
 
-    fn receive(&self, cx: &mut TaskContext, open: &OpenFile) -> Result<usize, Errno> {
-        let channel = channel_of(open)?;
+    fn receive(&mut self, cx: &mut TaskContext) -> Result<usize, Errno> {
+        let channel = channel_of(self.open.open().ok_or(Errno::EBADF)?)?;
         let destination = self.owner.destination()?;
         let mut place = self.owner.stretch(self.buffer, size_of::<abi::native::Message>())?;
-        let message = channel.receive(cx, false).map_err(errno)?;
+        let mut is_expected = self.expected.is_some();
+        let received = channel.receive_expected(cx, &mut is_expected);
+        if !is_expected {
+            self.expected = None;
+        }
+        let message = received.map_err(errno)?;
         let answer = messages::deliver(cx, &destination, &message, |cx, given| place.put(cx, given.as_bytes()));
         if answer.is_err() {
             channel.give_back(cx, message);

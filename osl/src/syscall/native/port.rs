@@ -75,6 +75,10 @@ pub fn wait(caller: &mut Caller<'_>, fd: i32, out: UserAddress, most: u32, least
     }
     let deadline = if nanoseconds == 0 { Deadline::NEVER } else { Deadline::after(nanoseconds) };
     let taker = port.core().taker().map_err(errno)?;
+    // Only who may take completions changes the mode: from here on it stays.
+    if port.core().has_ring(caller.cx) {
+        return Err(Errno::EINVAL);
+    }
     let mut done = 0;
     loop {
         port.advance_all(caller.cx);
