@@ -143,6 +143,14 @@ impl<W: Waits> Line<W> {
         self.announced.fetch_sub(u32::try_from(count).unwrap_or(u32::MAX));
     }
 
+    /// Waiters of another bucket come into this one, locked as `bucket`, whose place is `place`: counted here before it is unlocked, as a
+    /// wake may take some of them, and their count, at once. The caller retracts them where they came from.
+    pub fn receive(&self, from: &mut Bucket<W>, bucket: &mut Bucket<W>, place: usize, order: Move) -> (usize, Result<(), Refused>) {
+        let (moved, answer) = from.carry(bucket, place, order);
+        self.announced.fetch_add(u32::try_from(moved).unwrap_or(u32::MAX));
+        (moved, answer)
+    }
+
     /// Enters if `check`, asked under the lock, has nothing against it: comparing the word and queueing are one step to every waker.
     pub fn enter<E>(&self, cx: &TaskContext, entry: Entry<W>, full: E, check: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
         self.announce();
@@ -254,9 +262,8 @@ impl<W: Waits> Bucket<W> {
         (moved, Ok(()))
     }
 
-    /// Waiters that go to another bucket, whose place is `place`. Without memory for them all none goes. The caller moves what is
-    /// announced.
-    pub fn carry(&mut self, target: &mut Self, place: usize, order: Move) -> (usize, Result<(), Refused>) {
+    /// Waiters that go to another bucket, whose place is `place`. Without memory for them all none goes.
+    fn carry(&mut self, target: &mut Self, place: usize, order: Move) -> (usize, Result<(), Refused>) {
         if let Err(refused) = target.make_room(self.waiting(order.from).take(order.limit).count()) {
             return (0, Err(refused));
         }

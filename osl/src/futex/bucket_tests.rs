@@ -99,7 +99,9 @@ fn who_moves_goes_behind_those_who_wait_already_and_names_its_new_bucket() {
     let moved = add(&mut source, WORD, 1, 0);
     let stays = add(&mut source, WORD, 1, 0);
     let end = source.end();
-    assert_eq!(source.carry(&mut target, 7, all_to(OTHER, 1, end)), (1, Ok(())));
+    let line = Line::new();
+    assert_eq!(line.receive(&mut source, &mut target, 7, all_to(OTHER, 1, end)), (1, Ok(())));
+    assert!(line.may_have_waiters(), "who came is counted before the bucket is unlocked");
     assert_eq!((moved.place.load(), stays.place.load()), (7, 0));
     let order: Vec<_> = target.waiting(OTHER).map(|entry| entry.waiter.clone()).collect();
     assert!(Arc::ptr_eq(&order[0], &there) && Arc::ptr_eq(&order[1], &moved));

@@ -125,10 +125,7 @@ fn step(
     drop(forgotten);
     match &step {
         Ok(Step::Handed(_)) => source.retract(1),
-        Ok(Step::Moved(moved)) => {
-            (0..*moved).for_each(|_| target.announce());
-            source.retract(*moved);
-        }
+        Ok(Step::Moved(moved)) if !core::ptr::eq(source, target) => source.retract(*moved),
         _ => {}
     }
     target.retract(1);
@@ -185,7 +182,7 @@ fn move_all(held: &mut Held<'_>, from: &Word, home: &Home, limit: usize) -> Resu
     let order = Move { from: from.key, to: home.key, limit, end: u64::MAX, to_lock: true };
     let (moved, answer) = match held {
         Held::One(both) => both.rename(order),
-        Held::Two(source, there) => source.carry(there, home.key.place(), order),
+        Held::Two(source, there) => home.line().ok_or(Errno::EFAULT)?.receive(source, there, home.key.place(), order),
     };
     match answer {
         Err(error) if moved == 0 => Err(refused(error)),

@@ -89,11 +89,10 @@ pub fn requeue(cx: &mut TaskContext, two: Two, expected: Option<u32>) -> Result<
         };
         if differs == Ok(false) {
             let mut batch = Batch::new();
-            let (moved, answer) = move_some(held, (from.key, to.key), (two.woken - woken, two.second), &mut end, &mut batch);
+            let (moved, answer) = move_some(held, target, (from.key, to.key), (two.woken - woken, two.second), &mut end, &mut batch);
             let more = batch.is_full() && woken + batch.len() < two.woken;
             woken += batch.len();
             let carried = if core::ptr::eq(source, target) { 0 } else { moved };
-            (0..carried).for_each(|_| target.announce());
             source.retract(batch.len() + carried);
             target.retract(1);
             call(cx, batch);
@@ -115,6 +114,7 @@ pub fn requeue(cx: &mut TaskContext, two: Two, expected: Option<u32>) -> Result<
 /// Takes out who is woken, and moves the rest if all that are to be woken were in this batch. Unlocks.
 fn move_some(
     held: Held<'_>,
+    goal: &Line,
     (from, to): (Key, Key),
     (wake, limit): (usize, usize),
     end: &mut Option<u64>,
@@ -132,7 +132,7 @@ fn move_some(
     let order = Move { from, to, limit, end, to_lock: false };
     match target {
         None => source.rename(order),
-        Some(mut target) => source.carry(&mut target, to.place(), order),
+        Some(mut target) => goal.receive(&mut source, &mut target, to.place(), order),
     }
 }
 
