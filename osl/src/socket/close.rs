@@ -9,6 +9,7 @@ use abi::Errno;
 use sync::{PreemptOff, TaskContext};
 
 use super::message::Queued;
+use super::send_packet::wake_wanting;
 use super::socket::{Phase, Shut, Socket};
 use super::{names, registry};
 
@@ -43,9 +44,7 @@ fn close_one(socket: &Arc<Socket>, nobody_accepted: bool) {
         peer.changed(&off);
     }
     socket.changed(&off);
-    for sender in wanting.into_iter().filter_map(|sender| sender.upgrade()) {
-        sender.has_room(&off);
-    }
+    wake_wanting(&off, wanting);
     drop(off);
     for connection in pending {
         close_one(&connection, true);
@@ -80,8 +79,6 @@ pub fn shutdown(cx: &mut TaskContext, socket: &Arc<Socket>, how: i32) -> Result<
     }
     let wanting = core::mem::take(&mut socket.state.lock(cx).wanting);
     socket.changed(cx);
-    for sender in wanting.into_iter().filter_map(|sender| sender.upgrade()) {
-        sender.has_room(cx);
-    }
+    wake_wanting(cx, wanting);
     Ok(())
 }

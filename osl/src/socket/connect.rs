@@ -10,6 +10,7 @@ use sync::{TaskContext, lock_pair};
 
 use super::address::Name;
 use super::message::Queued;
+use super::send_packet::wake_wanting;
 use super::settings::deadline;
 use super::socket::{Phase, Shut, Socket, Sort};
 use super::{bind, close, names, receive};
@@ -109,8 +110,10 @@ fn replace_peer(cx: &mut TaskContext, socket: &Arc<Socket>, peer: Option<Arc<Soc
     let before = core::mem::replace(&mut state.peer, peer);
     let queue: Vec<Queued> = if is_same { Vec::new() } else { state.queue.drain(..).collect() };
     state.unread = if is_same { state.unread } else { 0 };
+    let wanting = if is_same { Vec::new() } else { core::mem::take(&mut state.wanting) };
     drop(state);
     socket.has_room(cx);
+    wake_wanting(cx, wanting);
     let Some(before) = before.filter(|_| !is_same) else { return };
     // What the former peer had sent is lost; if it still talks to this socket only, it hears of that.
     let mut others = before.state.lock(cx);

@@ -14,9 +14,9 @@ use sync::TaskContext;
 
 use super::address::Address;
 use super::message::{Message, Queued};
-use super::send_packet::LONGEST_QUEUE;
+use super::send_packet::{LONGEST_QUEUE, wake_wanting};
 use super::settings::deadline;
-use super::socket::{Phase, Shut, Socket, Sort};
+use super::socket::{Phase, Shut, Socket, Sort, State};
 use crate::error::errno;
 use crate::file::OpenFile;
 use crate::fs::buffer::Sink;
@@ -50,6 +50,13 @@ type IsDone = bool;
 /// Receives; nothing at the end of a stream.
 pub fn receive(cx: &mut TaskContext, socket: &Arc<Socket>, into: &mut dyn Sink, manner: Manner) -> Result<Received, Errno> {
     check(cx, socket)?;
+    let received = receive_here(cx, socket, into, manner);
+    // One arrival woke one receiver; what that left, were it for want of memory, is for the next.
+    pass_on(cx, socket);
+    received
+}
+
+fn receive_here(cx: &mut TaskContext, socket: &Arc<Socket>, into: &mut dyn Sink, manner: Manner) -> Result<Received, Errno> {
     let until = deadline(&socket.settings.receive_timeout);
     let wanted = into.remaining();
     let enough = if manner.all { wanted } else { low_water(socket).min(wanted) }.max(1);
@@ -78,7 +85,6 @@ pub fn receive(cx: &mut TaskContext, socket: &Arc<Socket>, into: &mut dyn Sink, 
             Err(error) => return Err(error),
         }
     }
-    pass_on(cx, socket);
     Ok(got)
 }
 
@@ -119,7 +125,6 @@ pub fn interrupted(error: KernelError, until: Deadline) -> Errno {
     }
 }
 
-/// One arrival woke one receiver; what that left is for the next.
 fn pass_on(cx: &mut TaskContext, socket: &Socket) {
     if !socket.state.lock(cx).queue.is_empty() {
         socket.readable.wake_one(cx);
@@ -151,7 +156,7 @@ fn take_bytes(cx: &mut TaskContext, socket: &Socket, into: &mut dyn Sink, manner
             got.files.extend(peek_files(cx, socket, index - 1));
             has_parcel
         } else {
-            let (files, is_finished) = use_up(cx, socket, piece.len());
+            let (files, is_finished) = use_up(cx, socket, &message, piece.len());
             got.files.extend(files);
             !is_finished || !got.files.is_empty()
         };
@@ -171,7 +176,7 @@ fn take_message(cx: &mut TaskContext, socket: &Socket, into: &mut dyn Sink, mann
     let piece = message.bytes.get(..into.remaining().min(message.bytes.len())).unwrap_or_default();
     into.put(cx, piece)?;
     got.note(cx, &message, piece.len());
-    got.files = if manner.peek { peek_files(cx, socket, 0) } else { use_up(cx, socket, message.bytes.len()).0 };
+    got.files = if manner.peek { peek_files(cx, socket, 0) } else { use_up(cx, socket, &message, message.bytes.len()).0 };
     Ok(true)
 }
 
@@ -193,11 +198,13 @@ fn peek_files(cx: &TaskContext, socket: &Socket, index: usize) -> Vec<Arc<OpenFi
     parcel.map(|parcel| parcel.share()).unwrap_or_default()
 }
 
-/// The first message has been received up to here: what came with it, and whether that was all of it.
-fn use_up(cx: &mut TaskContext, socket: &Socket, count: usize) -> (Vec<Arc<OpenFile>>, bool) {
+/// This message has been received up to here: what came with it, and whether that was all of it. A new peer may have emptied the
+/// queue meanwhile; what stands in front then is another's.
+fn use_up(cx: &mut TaskContext, socket: &Socket, message: &Arc<Message>, count: usize) -> (Vec<Arc<OpenFile>>, bool) {
     let mut state = socket.state.lock(cx);
-    state.unread = state.unread.saturating_sub(count);
-    let Some(first) = state.queue.front_mut() else { return (Vec::new(), true) };
+    let State { queue, unread, .. } = &mut *state;
+    let Some(first) = queue.front_mut().filter(|first| Arc::ptr_eq(&first.message, message)) else { return (Vec::new(), true) };
+    *unread = unread.saturating_sub(count);
     first.used += count;
     let parcel = first.parcel.take();
     let is_finished = first.used >= first.message.bytes.len();
@@ -205,8 +212,6 @@ fn use_up(cx: &mut TaskContext, socket: &Socket, count: usize) -> (Vec<Arc<OpenF
     let wanting = if state.queue.len() <= LONGEST_QUEUE { core::mem::take(&mut state.wanting) } else { Vec::new() };
     drop(state);
     drop(gone);
-    for sender in wanting.into_iter().filter_map(|sender| sender.upgrade()) {
-        sender.has_room(cx);
-    }
+    wake_wanting(cx, wanting);
     (parcel.map(|parcel| parcel.share()).unwrap_or_default(), is_finished)
 }

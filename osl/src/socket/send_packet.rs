@@ -3,11 +3,12 @@
 //! Invariant: a sender that finds a queue full is written down in it under its lock, so that whoever shortens the queue wakes it.
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
 
 use abi::Errno;
 use libkernel::wait::Deadline;
-use sync::TaskContext;
+use sync::{Allows, TaskContext};
 
 use super::address::Name;
 use super::message::{Message, Queued, gather};
@@ -131,9 +132,18 @@ fn put(
 
 /// Notes that a sender waits for this queue to become shorter.
 fn want(state: &mut State, sender: &Arc<Socket>) {
+    // Senders that are gone leave nothing behind, however many there were.
+    state.wanting.retain(|noted| noted.strong_count() > 0);
     let is_noted = state.wanting.iter().any(|noted| core::ptr::eq(noted.as_ptr(), Arc::as_ptr(sender)));
     if !is_noted {
         state.wanting.push(Arc::downgrade(sender));
+    }
+}
+
+/// Senders that waited for a queue to become shorter look again.
+pub fn wake_wanting<X: Allows<sync::kind::Irq>>(context: &X, wanting: Vec<Weak<Socket>>) {
+    for sender in wanting.into_iter().filter_map(|sender| sender.upgrade()) {
+        sender.has_room(context);
     }
 }
 
@@ -159,9 +169,26 @@ fn forget_peer(cx: &mut TaskContext, socket: &Arc<Socket>, gone: &Arc<Socket>) -
     state.phase = Phase::Fresh;
     let lost = core::mem::take(&mut state.queue);
     state.unread = 0;
+    let wanting = core::mem::take(&mut state.wanting);
     drop(state);
     drop(peer);
     drop(lost);
     socket.has_room(cx);
+    wake_wanting(cx, wanting);
     Errno::ECONNREFUSED
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn senders_that_are_gone_are_not_kept_for_a_queue_that_stays_full() {
+        let receiver = Socket::new(Sort::Datagram);
+        for _ in 0..100 {
+            let sender = Socket::new(Sort::Datagram);
+            want(&mut receiver.state.lock_without_context(), &sender);
+        }
+        assert_eq!(receiver.state.lock_without_context().wanting.len(), 1);
+    }
 }

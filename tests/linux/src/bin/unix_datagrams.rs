@@ -1,5 +1,6 @@
 //! Messages that stay whole: datagrams from anyone, sequenced packets from a peer; and who is told when there is one.
 
+use linux_tests::asleep::{ends_promptly, wait_until_asleep};
 use linux_tests::process::{Ended, close_all, fork, in_a_child, my_pid, read, wait, wait_for_byte, write};
 use linux_tests::scratch::Scratch;
 use linux_tests::socket::*;
@@ -19,6 +20,7 @@ fn main() {
     named(&scratch);
     connected(&scratch);
     full_queues();
+    emptied_queue();
     shut();
     too_large();
     several_at_once();
@@ -193,6 +195,24 @@ fn full_queues() {
     }
     equal("all of it arrives, and there is room again", (taken, polled(one, OUT)), (filled, OUT));
     close_all(&[one, other]);
+}
+
+/// A queue also becomes shorter when its socket gets another peer, or none: what was in it is thrown away.
+fn emptied_queue() {
+    let (server, friend, filler) = (socket(DATAGRAM), socket(DATAGRAM), socket(DATAGRAM | libc::SOCK_NONBLOCK));
+    let (to, other) = (hidden("emptied"), hidden("friend"));
+    done("bind", bind(server, &to));
+    done("bind", bind(friend, &other));
+    while send_to(filler, b"x", 0, &to) == Ok(1) {}
+    let child = fork(|| {
+        must_equal("a send waits", send_to(socket(DATAGRAM), b"late", 0, &to), Ok(4));
+        0
+    });
+    wait_until_asleep(child);
+    equal("a peer, and none again", (connect(server, &other), connect(server, &[0, 0])), (Ok(0), Ok(0)));
+    equal("let in whoever waited", ends_promptly(child, 0), Ended::Exited(0));
+    equal("whose datagram is the only one", receive(server, 9, 0), Ok(b"late".to_vec()));
+    close_all(&[server, friend, filler]);
 }
 
 fn shut() {

@@ -1,5 +1,6 @@
 //! Streams between programs of one machine: bytes in order, both directions, and their ends noticed.
 
+use linux_tests::asleep::{ends_promptly, wait_until_asleep};
 use linux_tests::process::{Ended, close, close_all, fork, in_a_child, my_pid, pipe, read, read_all, wait, wait_for_byte, write};
 use linux_tests::socket::{DATAGRAM, STREAM, option, pair, polled, receive, send, set_option, set_timeout, shutdown, socket};
 use linux_tests::{call, check, done, equal, monotonic, must, must_equal, signal};
@@ -24,6 +25,7 @@ fn main() {
     ping_pong();
     vectors();
     bad_memory();
+    bad_memory_of_one_that_waits();
     facts();
     many_writers();
 }
@@ -288,6 +290,22 @@ fn bad_memory() {
     equal("an absurd length is cut", call!(SYS_sendto, one, 8, usize::MAX, 0, 0, 0), Err(libc::EFAULT));
     equal("no socket: ENOTSOCK", (send(0, b"x", 0), receive(pipe().0, 1, 0).err()), (Err(libc::ENOTSOCK), Some(libc::ENOTSOCK)));
     equal("no descriptor: EBADF", (send(999, b"x", 0), shutdown(-1, 0)), (Err(libc::EBADF), Err(libc::EBADF)));
+    close_all(&[one, other]);
+}
+
+fn bad_memory_of_one_that_waits() {
+    let (one, other) = pair(STREAM);
+    let first = fork(|| {
+        must_equal("into nowhere: EFAULT", call!(SYS_read, other, 8, 1), Err(libc::EFAULT));
+        0
+    });
+    wait_until_asleep(first);
+    let second = fork(|| i32::from(!wait_for_byte(other)));
+    wait_until_asleep(second);
+    done("write", write(one, b"x"));
+    equal("a byte that the first waiter cannot take wakes the second", ends_promptly(second, 0), Ended::Exited(0));
+    done("write", write(one, b"y"));
+    equal("and the first fails", ends_promptly(first, 0), Ended::Exited(0));
     close_all(&[one, other]);
 }
 
