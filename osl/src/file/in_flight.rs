@@ -4,8 +4,8 @@
 //! trial: of each keeper that another holds, the references that keepers hold are counted; one that has more is held from
 //! outside, and so is all that it leads to. The rest let go of what they hold.
 //!
-//! Invariant: `MOVES` grows before a keeper is held by one more, and before it is held by one less; so if it stayed the same
-//! while all were counted, the counts belong together.
+//! Invariant: `MOVES` grows before a keeper is held by one more or by one less, and after a program got a reference from
+//! where it is held; so if it stayed the same while all were counted, the counts belong together.
 
 use alloc::collections::BTreeMap;
 use alloc::sync::{Arc, Weak};
@@ -66,9 +66,14 @@ impl InFlight {
         self.0.as_ref()
     }
 
-    /// One more reference to it, a program's own.
+    /// One more reference to it, a program's own. Counts as a move: a search that has looked at this one before, and looks at
+    /// the keeper only after the program has let go of it, would see both held from inside only.
     pub fn share(&self) -> Option<Arc<OpenFile>> {
-        self.0.clone()
+        let open = self.0.clone()?;
+        if open.file().is_keeper() {
+            MOVES.fetch_add(1);
+        }
+        Some(open)
     }
 }
 
