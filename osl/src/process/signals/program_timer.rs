@@ -10,6 +10,7 @@ use abi::signal::{SignalInfo, code};
 use libkernel::clock;
 use libkernel::wait::Timer;
 
+use super::set::SignalSet;
 use super::state::SignalState;
 use crate::timer_setting::Setting;
 
@@ -260,6 +261,23 @@ impl SignalState {
             let overrun = timer.taken(shown);
             information.fields[0] |= u64::from(overrun.cast_unsigned()) << 32;
             timer.arm(shown, threads);
+        }
+    }
+
+    /// Signals have been thrown away untaken: the timers that they were of go on as if they had been taken.
+    pub(super) fn timer_signals_forgotten(&mut self, signals: SignalSet) {
+        let (threads, mut from) = (self.threads(), 0);
+        let waits = |timer: &ProgramTimer| match timer.notice {
+            Notice::Signal { signal, .. } => timer.waiting && signals.contains(signal),
+            Notice::Nothing => false,
+        };
+        while let Some((&number, timer)) = self.timers.by_number.range(from..).find(|(_, timer)| waits(timer)) {
+            let shown = self.shown(timer.counts);
+            if let Some(timer) = self.timers.by_number.get_mut(&number) {
+                timer.taken(shown);
+                timer.arm(shown, threads);
+            }
+            from = number.saturating_add(1);
         }
     }
 

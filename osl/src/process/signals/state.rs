@@ -261,6 +261,9 @@ impl SignalState {
         for member in self.members.values_mut() {
             member.pending.forget(signals);
         }
+        if self.ending.is_none() {
+            self.timer_signals_forgotten(signals);
+        }
     }
 
     /// A continue signal has come: whoever stopped goes on.

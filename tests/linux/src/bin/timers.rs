@@ -11,6 +11,7 @@ const BEATING: i32 = libc::SIGUSR1;
 fn main() {
     rings_once();
     beats_and_counts_what_it_missed();
+    thrown_away_while_it_waits();
     carries_its_value();
     to_one_thread();
     told_to_nobody();
@@ -116,6 +117,21 @@ fn beats_and_counts_what_it_missed() {
     must("with what was left", nanoseconds(old.it_value) <= 10 * MS);
     while wait_for(&[BEATING], 30).is_ok() {}
     equal("a stopped timer is silent", wait_for(&[BEATING], 50).map(|_| ()), Err(libc::EAGAIN));
+    delete(id);
+}
+
+fn thrown_away_while_it_waits() {
+    block(&[BEATING]);
+    let id = done("create", create(libc::CLOCK_MONOTONIC, Some(&event(libc::SIGEV_SIGNAL, BEATING, 1))));
+    done("set", set(id, 0, MS, 0));
+    while !contains(&pending(), BEATING) {
+        sleep_ms(1);
+    }
+    set_disposition(BEATING, libc::SIG_IGN);
+    check("who ignores a signal throws away what waits", !contains(&pending(), BEATING));
+    set_disposition(BEATING, libc::SIG_DFL);
+    done("set", set(id, 0, MS, 0));
+    equal("its timer rings when it is set again", wait_for(&[BEATING], 5000).map(|(signal, _)| signal), Ok(BEATING));
     delete(id);
 }
 
