@@ -189,7 +189,7 @@ fn new_process(cx: &mut TaskContext, maker: &Arc<Task>, request: &Request) -> Re
     tree.add_task(task.clone(), user);
     drop(tree);
     if let Some(limit) = process.limit(cx, limit::CPU) {
-        process.cpu_limit.set(limit);
+        process.cpu_limit.set(cx, limit);
     }
     Ok(task)
 }

@@ -8,7 +8,7 @@ use abi::process::{Rlimit, UNLIMITED};
 use abi::signal::{SIGKILL, SIGXCPU};
 use libkernel::clock::{self, NANOSECONDS_PER_SECOND};
 use libkernel::wait::{Timer, TimerTarget};
-use sync::{IrqContext, Once, Published, TaskContext, cpu};
+use sync::{Flag, IrqContext, Once, Published, TaskContext, cpu, fence_full};
 
 use super::shared::Process;
 use super::signals::post;
@@ -26,6 +26,8 @@ pub struct CpuLimit {
     told_at: Published<u64>,
     /// When it is killed.
     killed_at: Published<u64>,
+    /// The process has ended: no limit is set any more.
+    ended: Flag,
 }
 
 /// What a look at the used time leads to.
@@ -66,11 +68,12 @@ fn judge(used: u64, told_at: u64, killed_at: u64) -> Look {
 impl CpuLimit {
     /// None.
     pub fn new(process: Weak<Process>) -> Self {
-        Self { process, timer: Once::new(), told_at: Published::<u64>::new(NONE), killed_at: Published::<u64>::new(NONE) }
+        let (told_at, killed_at) = (Published::<u64>::new(NONE), Published::<u64>::new(NONE));
+        Self { process, timer: Once::new(), told_at, killed_at, ended: Flag::new(false) }
     }
 
-    /// Another limit from now on.
-    pub fn set(&self, limit: Rlimit) {
+    /// Another limit from now on. Others may set it for a process that ends meanwhile.
+    pub fn set(&self, cx: &TaskContext, limit: Rlimit) {
         self.told_at.store(nanoseconds(limit.soft));
         self.killed_at.store(nanoseconds(limit.hard));
         if limit.soft == UNLIMITED && limit.hard == UNLIMITED {
@@ -81,6 +84,11 @@ impl CpuLimit {
         }
         if let Some(timer) = self.timer.get() {
             timer.arm(clock::now().saturating_add(SHORTEST_LOOK_NS));
+        }
+        // Armed first, asked second; the end does it the other way round.
+        fence_full();
+        if self.ended.is_set() {
+            self.cancel(cx);
         }
     }
 
@@ -104,6 +112,8 @@ impl CpuLimit {
 
     /// The process ends. Afterwards no handler holds it.
     pub fn cancel(&self, cx: &TaskContext) {
+        self.ended.set();
+        fence_full();
         self.told_at.store(NONE);
         self.killed_at.store(NONE);
         if let Some(timer) = self.timer.get() {

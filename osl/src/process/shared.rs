@@ -208,7 +208,7 @@ impl Process {
     pub fn set_limit(&self, cx: &TaskContext, number: u32, new: Rlimit, privileged: bool) -> Result<(), Errno> {
         self.shared.lock(cx).limits.set(number, new, privileged)?;
         if number == limit::CPU {
-            self.cpu_limit.set(new);
+            self.cpu_limit.set(cx, new);
         }
         Ok(())
     }
