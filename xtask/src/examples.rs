@@ -21,7 +21,14 @@ pub fn subjects() -> Outcome<Vec<Subject>> {
             _ => continue,
         };
         let command = vec![format!("/tests/{}", program.file_name().unwrap_or_default().display())];
-        subjects.push(Subject { name: format!("example/{name}"), file: program, command, needs: Vec::new(), kind: Kind::OwnJudge });
+        subjects.push(Subject {
+            name: format!("example/{name}"),
+            file: program,
+            command,
+            needs: Vec::new(),
+            has_bash: false,
+            kind: Kind::OwnJudge,
+        });
     }
     Ok(subjects)
 }

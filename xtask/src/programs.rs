@@ -24,6 +24,8 @@ pub struct Subject {
     /// Packages of crates.io whose programs it uses.
     pub needs: Vec<String>,
     pub kind: Kind,
+    /// Whether bash is to stand beside busybox in the machine.
+    pub has_bash: bool,
 }
 
 /// The folders with programs, the packages that they are, and what their subjects' names begin with.
@@ -54,6 +56,7 @@ pub fn subjects() -> Outcome<Vec<Subject>> {
             command: vec![format!("/tests/{name}")],
             name: format!("{folder}/{name}"),
             needs: Vec::new(),
+            has_bash: wants_bash(folder, &name),
             kind,
         }));
     }
@@ -67,7 +70,7 @@ pub fn subjects() -> Outcome<Vec<Subject>> {
         };
         let command = shell.iter().map(|word| (*word).to_owned()).chain([format!("/tests/{name}")]).collect();
         let needs = needs(&fs::read_to_string(&file).explain(format_args!("reading {}", file.display()))?);
-        subjects.push(Subject { name: format!("script/{stem}"), file, command, needs, kind });
+        subjects.push(Subject { name: format!("script/{stem}"), file, command, needs, has_bash: kind == Kind::BashScript, kind });
     }
     Ok(subjects)
 }
@@ -107,7 +110,7 @@ pub fn bash() -> Outcome<PathBuf> {
 
 impl Subject {
     pub fn needs_bash(&self) -> bool {
-        self.kind == Kind::BashScript
+        self.has_bash
     }
 
     /// Whether only the program itself can say what is right.
@@ -154,6 +157,12 @@ impl Subject {
         command.args(words);
         Ok(command)
     }
+}
+
+/// A program says `// needs: bash`.
+fn wants_bash(folder: &str, name: &str) -> bool {
+    let file = places::workspace().join(format!("tests/{folder}/src/bin/{name}.rs"));
+    fs::read_to_string(file).is_ok_and(|source| source.lines().any(|line| line == "// needs: bash"))
 }
 
 /// A script says `# needs: PACKAGE...` for programs that busybox does not have.

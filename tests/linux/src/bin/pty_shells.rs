@@ -1,0 +1,365 @@
+//! Shells and editors on a pseudo-terminal, driven key by key: line editing, history, completion, job control, windows, hang-up.
+//!
+//! No key is typed on a guess: the next one goes out when the words, the settings or the waiting process that it is meant for are there.
+// needs: bash
+
+use std::ffi::CString;
+use std::path::Path;
+
+use linux_tests::process::{Ended, Pid, close, fork, read, wait, write};
+use linux_tests::scratch::Scratch;
+use linux_tests::terminal::{get, is_readable, open, open_master, settings, slave_path};
+use linux_tests::{call, check, done, equal, fail, sleep_ms};
+
+/// The prompt on a line of its own: what a redrawn line begins with does not count.
+const PROMPT: &str = "\r\n@> ";
+const FIRST_PROMPT: &str = "@> ";
+/// A shell waits for the process in the background to stand still, and takes note of it.
+const UNTIL_STOPPED: &str = "until busybox grep -q State:.T /proc/$!/status; do busybox sleep 0.1; done; busybox true";
+const LEFT: &str = "\x1b[D";
+const UP: &str = "\x1b[A";
+
+fn main() {
+    let scratch = Scratch::new("shells");
+    for name in ["alpha_one", "alpha_two", "beta"] {
+        scratch.file(name, b"some text\n", 0o644);
+    }
+    bash_edits(&scratch);
+    bash_jobs(&scratch);
+    bash_is_hung_up(&scratch);
+    busybox_edits(&scratch);
+    busybox_jobs(&scratch);
+    editors(&scratch);
+}
+
+/// A program in a session of its own, with its terminal's far end here.
+struct Session {
+    master: i32,
+    pid: Pid,
+}
+
+fn existing(paths: &[&'static str]) -> &'static str {
+    paths.iter().copied().find(|path| Path::new(path).exists()).unwrap_or_else(|| fail(&format!("none of {paths:?}")))
+}
+
+fn bash() -> &'static str {
+    existing(&["/bin/bash-static", "/bin/bash"])
+}
+
+/// What the process table calls it.
+fn bash_name() -> &'static str {
+    bash().rsplit('/').next().unwrap_or_default()
+}
+
+fn busybox() -> &'static str {
+    existing(&["/bin/busybox", "/usr/bin/busybox"])
+}
+
+impl Session {
+    fn start(scratch: &Scratch, words: &[&str]) -> Self {
+        let master = open_master();
+        let near = slave_path(master);
+        set_window(master, 24, 80);
+        let here = scratch.c("");
+        let pid = fork(|| {
+            done("setsid", call!(SYS_setsid));
+            let slave = done("open", open(&near, libc::O_RDWR));
+            for standard in 0..3 {
+                done("dup2", call!(SYS_dup2, slave, standard));
+            }
+            done("chdir", call!(SYS_chdir, here.as_ptr()));
+            let environment = ["PATH=/bin:/usr/bin", "HOME=/nowhere", "TERM=dumb", "PS1=@> ", "HISTFILE=", "INPUTRC=/dev/null", "LC_ALL=C"];
+            execute(words, &environment)
+        });
+        Session { master, pid }
+    }
+
+    /// Types, and reads on until what came since ends so.
+    #[track_caller]
+    fn types(&self, keys: &str, end: &str) -> String {
+        done("typing", write(self.master, keys.as_bytes()));
+        self.until(end)
+    }
+
+    #[track_caller]
+    fn until(&self, end: &str) -> String {
+        let mut seen = String::new();
+        let mut part = [0; 4096];
+        while !plain(&seen).ends_with(end) {
+            if !is_readable(self.master, 20_000) {
+                fail(&format!("waiting for {end:?} after {seen:?}"));
+            }
+            match read(self.master, &mut part) {
+                Ok(count) => seen.push_str(&String::from_utf8_lossy(&part[..count])),
+                Err(errno) => fail(&format!("errno {errno} waiting for {end:?} after {seen:?}")),
+            }
+        }
+        plain(&seen)
+    }
+
+    /// The same, and prints it.
+    #[track_caller]
+    fn says(&self, keys: &str, end: &str) {
+        println!("  {keys:?}: {:?}", self.types(keys, end));
+    }
+
+    /// Waits until the process in front is called so and waits for something itself.
+    ///
+    /// A shell that is about to wait for a key sees a signal only with the next one, and a job that is still a shell is not the job.
+    #[track_caller]
+    fn in_front(&self, name: &str) {
+        let mut seen = String::new();
+        for _ in 0..2_000 {
+            let front = get(self.master, libc::TIOCGPGRP).unwrap_or(0);
+            seen = std::fs::read_to_string(format!("/proc/{front}/stat")).unwrap_or_default();
+            if seen.contains(&format!("({name}) S")) {
+                return;
+            }
+            sleep_ms(10);
+        }
+        fail(&format!("waiting for {name} in front, which is {seen:?}"));
+    }
+
+    /// Waits until a whole line is read unseen. While a line is edited keys are not shown either, but come one by one.
+    #[track_caller]
+    fn reads_unseen(&self) {
+        for _ in 0..2_000 {
+            if settings(self.master).c_lflag & (libc::ECHO | libc::ICANON) == libc::ICANON {
+                return;
+            }
+            sleep_ms(10);
+        }
+        fail("keys are still shown");
+    }
+
+    /// Reads what is left until everybody has closed the terminal.
+    fn rest(&self) -> String {
+        let mut seen = String::new();
+        let mut part = [0; 4096];
+        while let Ok(count) = read(self.master, &mut part) {
+            seen.push_str(&String::from_utf8_lossy(&part[..count]));
+        }
+        plain(&seen)
+    }
+
+    fn end(self) -> Ended {
+        let ended = wait(self.pid);
+        done("close", close(self.master));
+        ended
+    }
+}
+
+/// Without the question where the cursor is, which depends on how fast one types, and without process numbers.
+fn plain(seen: &str) -> String {
+    let seen = seen.replace("\x1b[6n", "");
+    let mut parts = seen.split("[1] ");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|one: char| one.is_ascii_digit());
+        plain.push_str(if rest.len() < part.len() { "[1] PID" } else { "[1] " });
+        plain.push_str(rest);
+    }
+    plain
+}
+
+fn execute(words: &[&str], environment: &[&str]) -> i32 {
+    let strings = |words: &[&str]| -> Vec<CString> { words.iter().map(|word| CString::new(*word).unwrap_or_default()).collect() };
+    let (words, environment) = (strings(words), strings(environment));
+    let pointers =
+        |strings: &[CString]| -> Vec<*const libc::c_char> { strings.iter().map(|one| one.as_ptr()).chain([std::ptr::null()]).collect() };
+    let (arguments, environment) = (pointers(&words), pointers(&environment));
+    let refused = call!(SYS_execve, arguments[0], arguments.as_ptr(), environment.as_ptr());
+    fail(&format!("execve: {refused:?}"))
+}
+
+fn set_window(master: i32, rows: u16, columns: u16) {
+    let window = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    done("TIOCSWINSZ", call!(SYS_ioctl, master, libc::TIOCSWINSZ, &raw const window));
+}
+
+fn start_bash(scratch: &Scratch) -> Session {
+    let session = Session::start(scratch, &[bash(), "--norc", "--noprofile", "-i"]);
+    println!("bash begins: {:?}", session.until(FIRST_PROMPT));
+    session
+}
+
+fn bash_edits(scratch: &Scratch) {
+    let bash = start_bash(scratch);
+    bash.says("echo one two\r", PROMPT);
+    bash.says(&format!("cho hi\x01e\x05 there{LEFT}{LEFT}\x7f\x7f\r"), PROMPT);
+    bash.says("echo one two three\x17\x17four\r", PROMPT);
+    bash.says("garbage\x15echo clean\r", PROMPT);
+    bash.says("echo ab\x02\x02\x0b\x19\x19\r", PROMPT);
+    bash.says("echo xy\x14\r", PROMPT);
+    bash.says(&format!("{UP}\r"), PROMPT);
+    bash.says(&format!("{UP}{UP}{UP}\r"), PROMPT);
+    bash.says("\x12one\r", PROMPT);
+    bash.says("echo be\t\r", PROMPT);
+    bash.says("echo al\tt\t\r", PROMPT);
+    bash.says("echo al\t", "pha_");
+    bash.says("\t\t", "@> echo alpha_");
+    bash.says("\x15\r", PROMPT);
+    bash.says("no such thing", "no such thing");
+    bash.in_front(bash_name());
+    bash.says("\x03", PROMPT);
+    bash.says("busybox sh -c 'echo ready; exec cat'\r", "ready\r\n");
+    bash.says("line\x7f\x7fked\rmore\r\x04", PROMPT);
+    bash.says("read -s x\r", "\r\n");
+    bash.reads_unseen();
+    bash.says("hidden\r", FIRST_PROMPT);
+    bash.says("echo $x\r", PROMPT);
+    bash.says("stty size\r", PROMPT);
+    bash.in_front(bash_name());
+    set_window(bash.master, 50, 132);
+    println!("bash draws the line anew: {:?}", bash.until("\r@> "));
+    bash.says("stty size; echo $LINES $COLUMNS\r", PROMPT);
+    bash.says("trap 'echo changed' WINCH\r", PROMPT);
+    bash.says("tty -s && test -t 0 && echo a terminal\r", PROMPT);
+    println!("bash ends: {:?}", bash.types("\x04", "exit\r\n"));
+    equal("and nobody is left", (bash.rest(), bash.end()), (String::new(), Ended::Exited(0)));
+}
+
+fn bash_jobs(scratch: &Scratch) {
+    let bash = start_bash(scratch);
+    let sleeper = "busybox sh -c 'echo ready; exec sleep 1000'\r";
+    bash.says(sleeper, "ready\r\n");
+    bash.says("\x03", PROMPT);
+    bash.says("echo $?\r", PROMPT);
+    bash.says("cat\r", "cat\r\n");
+    bash.in_front("cat");
+    bash.says("\x1c", PROMPT);
+    bash.says(sleeper, "ready\r\n");
+    bash.says("\x1a", PROMPT);
+    bash.says("echo $?; jobs\r", PROMPT);
+    bash.says("bg\r", PROMPT);
+    bash.says("jobs\r", PROMPT);
+    bash.says("fg\r", "sleep 1000'\r\n");
+    bash.in_front("sleep");
+    bash.says("\x1a", PROMPT);
+    bash.says("fg %1\r", "sleep 1000'\r\n");
+    bash.in_front("sleep");
+    bash.says("\x03", PROMPT);
+    bash.says(&format!("cat & {UNTIL_STOPPED}\r"), PROMPT);
+    bash.says("jobs\r", PROMPT);
+    bash.says("fg\r", "cat\r\n");
+    bash.in_front("cat");
+    bash.says("to cat\r", "to cat\r\nto cat\r\n");
+    bash.says("\x04", FIRST_PROMPT);
+    bash.says(&format!("stty tostop; (echo too early) & {UNTIL_STOPPED}\r"), PROMPT);
+    bash.says("jobs\r", PROMPT);
+    bash.says("stty -tostop; fg\r", PROMPT);
+    bash.says("sleep 1000 | busybox sh -c 'echo ready; exec cat'\r", "ready\r\n");
+    bash.in_front("sleep");
+    bash.says("\x1a", PROMPT);
+    println!("leaving with jobs: {:?}", bash.types("exit\r", PROMPT));
+    println!("insisting: {:?}", bash.types("exit\r", "exit\r\nexit\r\n"));
+    let _words_of_the_jobs = bash.rest();
+    check("bash ends", matches!(bash.end(), Ended::Exited(_)));
+}
+
+fn bash_is_hung_up(scratch: &Scratch) {
+    let bash = start_bash(scratch);
+    bash.types("busybox sh -c 'echo ready; exec sleep 1000' & wait\r", "ready\r\n");
+    let pid = bash.pid;
+    done("close", close(bash.master));
+    equal("a shell dies of the hang-up", wait(pid), Ended::Killed(libc::SIGHUP));
+    let bash = start_bash(scratch);
+    bash.types("exec busybox sh -c 'trap \"\" HUP; echo ready; cat; exit 7'\r", "ready\r\n");
+    let pid = bash.pid;
+    done("close", close(bash.master));
+    equal("who ignores it finds the end of its input", wait(pid), Ended::Exited(7));
+}
+
+fn start_busybox(scratch: &Scratch) -> Session {
+    let session = Session::start(scratch, &[busybox(), "sh", "-i"]);
+    session.until(FIRST_PROMPT);
+    session
+}
+
+fn busybox_edits(scratch: &Scratch) {
+    println!("busybox begins");
+    let shell = start_busybox(scratch);
+    shell.says("echo one two\r", PROMPT);
+    shell.says(&format!("cho hi\x01e\x05 there{LEFT}{LEFT}\x7f\x7f\r"), PROMPT);
+    shell.says("echo one two three\x17\x17four\r", PROMPT);
+    shell.says("garbage\x15echo clean\r", PROMPT);
+    shell.says(&format!("{UP}\r"), PROMPT);
+    shell.says(&format!("{UP}{UP}{UP}\r"), PROMPT);
+    shell.says("echo be\t\r", PROMPT);
+    shell.says("echo al\tt\t\r", PROMPT);
+    shell.says("no such thing", "no such thing");
+    shell.in_front("busybox");
+    shell.says("\x03", PROMPT);
+    shell.says("stty size\r", PROMPT);
+    shell.in_front("busybox");
+    set_window(shell.master, 30, 100);
+    println!("busybox draws the line anew: {:?}", shell.until("\x1b[J"));
+    shell.says("stty size\r", PROMPT);
+    shell.types("exit 3\r", "exit 3\r\n");
+    equal("busybox ends", (shell.rest(), shell.end()), (String::new(), Ended::Exited(3)));
+}
+
+fn busybox_jobs(scratch: &Scratch) {
+    let shell = start_busybox(scratch);
+    let sleeper = "busybox sh -c 'echo ready; exec sleep 1000'\r";
+    shell.says(sleeper, "ready\r\n");
+    shell.says("\x03", PROMPT);
+    shell.says(sleeper, "ready\r\n");
+    shell.says("\x1a", PROMPT);
+    shell.says("bg\r", PROMPT);
+    shell.says("jobs\r", PROMPT);
+    shell.says("fg\r", "1000\"\r\n");
+    shell.in_front("sleep");
+    shell.says("\x03", PROMPT);
+    shell.types("\x04", "");
+    let _last_words = shell.rest();
+    check("busybox ends at the end of its input", matches!(shell.end(), Ended::Exited(_)));
+}
+
+fn editors(scratch: &Scratch) {
+    let text = scratch.path("text");
+    let name = text.to_str().unwrap_or_default();
+    let vi = Session::start(scratch, &[busybox(), "vi", name]);
+    let (commands, inserting) = (format!("- {name}"), format!("I {name}"));
+    wait_for_text(&vi, &commands);
+    // What follows an escape too soon is a key's name to it, so its last line has to say that it took that one in.
+    for (keys, mode) in [("ione two\rthree", &inserting), ("\x1b", &commands), ("ggdwix", &inserting), ("\x1b", &commands)] {
+        done("typing", write(vi.master, keys.as_bytes()));
+        wait_for_text(&vi, mode);
+    }
+    done("typing", write(vi.master, b"yyp:wq\r"));
+    let _screen = vi.rest();
+    equal("vi ends", vi.end(), Ended::Exited(0));
+    println!("what vi wrote: {:?}", std::fs::read_to_string(&text));
+    let long: String = (0..100).map(|number| format!("line {number}\n")).collect();
+    done("writing", std::fs::write(&text, long));
+    let less = Session::start(scratch, &[busybox(), "less", name]);
+    wait_for_text(&less, "line 22");
+    check("less shows a page", true);
+    done("typing", write(less.master, b" "));
+    wait_for_text(&less, "line 45");
+    check("and the next", true);
+    done("typing", write(less.master, b"q"));
+    let _screen = less.rest();
+    equal("less ends", less.end(), Ended::Exited(0));
+    let top = Session::start(scratch, &[busybox(), "top"]);
+    wait_for_text(&top, "PID");
+    done("typing", write(top.master, b"q"));
+    let _screen = top.rest();
+    equal("top shows the processes and ends", top.end(), Ended::Exited(0));
+}
+
+#[track_caller]
+fn wait_for_text(session: &Session, text: &str) {
+    let mut seen = String::new();
+    let mut part = [0; 4096];
+    while !seen.contains(text) {
+        if !is_readable(session.master, 20_000) {
+            fail(&format!("waiting for {text:?} after {seen:?}"));
+        }
+        match read(session.master, &mut part) {
+            Ok(count) => seen.push_str(&String::from_utf8_lossy(&part[..count])),
+            Err(errno) => fail(&format!("errno {errno} waiting for {text:?} after {seen:?}")),
+        }
+    }
+}
