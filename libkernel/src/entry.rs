@@ -58,24 +58,10 @@ pub const fn access_of(error_code: u64) -> Access {
     }
 }
 
-/// A page fault in ring 3: the program's memory settles it, or `refused` says what becomes of the program.
-pub fn page_fault_in_user(
-    frame: &mut TrapFrame,
-    address: u64,
-    refused: impl FnOnce(&mut TaskContext, &mut UserRegisters, u64, Access, Fault),
-) {
-    let access = access_of(frame.error_code);
-    user::serve(frame, |cx, registers| {
-        if let Err(fault) = settle(cx, address, access) {
-            refused(cx, registers, address, access, fault);
-        }
-    });
-}
-
 fn settle(cx: &mut TaskContext, address: u64, access: Access) -> Result<(), Fault> {
     let memory = user::memory(cx).map(Arc::clone).ok_or(Fault::NotMapped)?;
     memory.fault(cx, address, access)?;
-    current::of(cx).account.faults.increment();
+    current::of(cx).count_page_fault();
     Ok(())
 }
 

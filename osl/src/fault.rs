@@ -8,7 +8,7 @@ use abi::signal::*;
 use libkernel::address_space;
 use libkernel::memory::frames::Shortage;
 use libkernel::thread::registers::{self, UserRegisters};
-use libkernel::thread::{Access, Fault};
+use libkernel::thread::{self, Access, Fault};
 use sync::TaskContext;
 
 use crate::process::signals::post;
@@ -106,7 +106,11 @@ fn settle(cx: &mut TaskContext, task: &Task, address: u64, access: Access) -> Re
         };
         match space.fault(cx, address, access) {
             Err(Fault::NoMemory) => drop(space),
-            settled => return settled,
+            Ok(()) => {
+                thread::current::of(cx).count_page_fault();
+                return Ok(());
+            }
+            refused => return refused,
         }
         if !shortage::relieve(cx, task, Shortage::Short) {
             return Err(Fault::NoMemory);

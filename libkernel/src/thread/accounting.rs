@@ -165,6 +165,11 @@ impl Thread {
         }
     }
 
+    /// A page fault of its program was settled.
+    pub fn count_page_fault(&self) {
+        self.account.faults.increment();
+    }
+
     /// How many page faults of its program were settled.
     pub fn page_faults(&self) -> u64 {
         self.account.faults.get()
