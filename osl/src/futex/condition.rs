@@ -11,7 +11,7 @@ use libkernel::address_space::{UserAddress, user};
 use sync::TaskContext;
 
 use super::bucket::{Move, Waits};
-use super::lend::settle;
+use super::lend::{reaches, settle};
 use super::lock::{Attempt, Claim, attach, check_interruption, finish, forget_unwanted, owner_of, withdraw};
 use super::owner::{Owner, Population};
 use super::table::{Home, Word, line_to_wait};
@@ -52,8 +52,8 @@ pub fn wait(cx: &mut TaskContext, me: &Arc<Owner>, wish: Wish, until: Until, loc
 
 /// What one look at the two words did.
 enum Step {
-    /// So many are in line for the lock.
-    Moved(usize),
+    /// This one is in line for the lock, or nobody is left to move.
+    Moved(Option<Arc<Waiter>>),
     /// This one owns the lock, which was free.
     Handed(Arc<Waiter>),
     /// Look again.
@@ -70,24 +70,22 @@ pub fn requeue(cx: &mut TaskContext, two: Two, expected: u32, population: Popula
         return Err(Errno::EINVAL);
     }
     let home = Home::of(cx, to.key)?;
-    let (limit, mut handed) = (two.second.saturating_add(1), 0);
-    loop {
+    let (limit, mut done, mut end) = (two.second.saturating_add(1), 0, None);
+    while done < limit {
         let seen = user::load_u32(cx, lock).map_err(errno)?;
         let owner = owner_of(cx, &home, seen, population);
-        let compare = (handed == 0).then_some((address, expected));
-        match step(cx, (&from, &home, lock), (owner.as_ref(), seen), compare, limit - handed)? {
-            Step::Moved(moved) => {
+        let compare = (done == 0).then_some((address, expected));
+        match step(cx, (&from, &home, lock), (owner.as_ref(), seen), compare, (limit - done, &mut end))? {
+            Step::Moved(None) => break,
+            Step::Moved(Some(waiter)) => {
                 if let Some(owner) = owner {
-                    settle(cx, owner);
+                    stay_in_line(cx, (&from, &home), owner, &waiter)?;
                 }
-                return Ok(handed + moved);
+                done += 1;
             }
             Step::Handed(waiter) => {
                 call(cx, [waiter]);
-                handed += 1;
-                if handed == limit {
-                    return Ok(handed);
-                }
+                done += 1;
             }
             Step::Again => check_interruption(cx)?,
             Step::Away => {
@@ -96,6 +94,40 @@ pub fn requeue(cx: &mut TaskContext, two: Two, expected: u32, population: Popula
             }
         }
     }
+    Ok(done)
+}
+
+/// Whoever is in line now lends to the owner; unless that owner waits for him, over however many others: then he goes back, and it is
+/// as if nobody had moved him. Looked at after he is in line, as by whoever else makes a part of that circle.
+fn stay_in_line(cx: &TaskContext, (from, home): (&Word, &Home), owner: Arc<Owner>, waiter: &Arc<Waiter>) -> Result<(), Errno> {
+    let is_circle = waiter.claim.as_ref().is_some_and(|claim| reaches(cx, &owner, &claim.owner));
+    let answer = if is_circle && go_back(cx, (from, home), waiter)? { Err(Errno::EDEADLK) } else { Ok(()) };
+    settle(cx, owner);
+    answer
+}
+
+/// False when he was handed the lock meanwhile, or gave up.
+fn go_back(cx: &TaskContext, (from, home): (&Word, &Home), waiter: &Arc<Waiter>) -> Result<bool, Errno> {
+    let (source, target) = (line_to_wait(cx, from.key.place())?, home.line().ok_or(Errno::EFAULT)?);
+    source.announce();
+    let mut held = lock_both(cx, source, target);
+    let (Held::One(first) | Held::Two(first, _)) = &mut held;
+    let room = first.make_room(1);
+    let (Held::One(there) | Held::Two(_, there)) = &mut held;
+    let entry = if room.is_ok() { there.remove(waiter) } else { None };
+    let is_back = entry.is_some();
+    let forgotten = forget_unwanted(there, home.key);
+    let (Held::One(first) | Held::Two(first, _)) = &mut held;
+    if let Some(mut entry) = entry {
+        entry.key = from.key;
+        entry.waiter.place().store(from.key.place());
+        first.insert(entry);
+    }
+    drop(held);
+    drop(forgotten);
+    (if is_back { target } else { source }).retract(1);
+    room.map_err(refused)?;
+    Ok(is_back)
 }
 
 fn step(
@@ -103,7 +135,7 @@ fn step(
     (from, home, address): (&Word, &Home, UserAddress),
     (owner, seen): (Option<&Arc<Owner>>, u32),
     compare: Option<(UserAddress, u32)>,
-    limit: usize,
+    bounds: (usize, &mut Option<u64>),
 ) -> Result<Step, Errno> {
     let (source, target) = (line_to_wait(cx, from.key.place())?, home.line().ok_or(Errno::EFAULT)?);
     let mut holdings = owner.map(|owner| owner.holdings.lock(cx));
@@ -112,7 +144,7 @@ fn step(
     let differs = compare.map_or(Ok(false), |(word, expected)| user::load_u32_at_hand(word).map(|found| found != expected));
     let holder = holdings.as_deref_mut().zip(owner);
     let step = match differs {
-        Ok(false) => change(&mut held, holder, (from, home, address), seen, limit),
+        Ok(false) => change(&mut held, holder, (from, home, address), seen, bounds),
         Ok(true) => Err(Errno::EAGAIN),
         Err(_) => Ok(Step::Away),
     };
@@ -125,7 +157,7 @@ fn step(
     drop(forgotten);
     match &step {
         Ok(Step::Handed(_)) => source.retract(1),
-        Ok(Step::Moved(moved)) if !core::ptr::eq(source, target) => source.retract(*moved),
+        Ok(Step::Moved(Some(_))) if !core::ptr::eq(source, target) => source.retract(1),
         _ => {}
     }
     target.retract(1);
@@ -137,14 +169,16 @@ fn change(
     holder: Option<(&mut super::owner::Holdings, &Arc<Owner>)>,
     (from, home, address): (&Word, &Home, UserAddress),
     seen: u32,
-    limit: usize,
+    (limit, end): (usize, &mut Option<u64>),
 ) -> Result<Step, Errno> {
     let source = match held {
         Held::One(both) => both,
         Held::Two(source, _) => source,
     };
+    // Who comes after the call began is not moved, so the call ends.
+    let end = *end.get_or_insert(source.end());
     let Some(first) = source.waiting(from.key).next().map(|entry| entry.waiter.clone()) else {
-        return Ok(Step::Moved(0));
+        return Ok(Step::Moved(None));
     };
     let Some(claim) = first.claim.as_ref().filter(|_| first.claims(home.key)) else {
         return Err(Errno::EINVAL);
@@ -161,7 +195,7 @@ fn change(
     match attach(there, holder, &attempt, seen)? {
         Claim::Again => Ok(Step::Again),
         Claim::Away => Ok(Step::Away),
-        Claim::Owned => move_all(held, from, home, limit),
+        Claim::Owned => move_first(held, (from, home, end), first),
         Claim::Free => {
             let waiters = if others_follow { FUTEX_WAITERS } else { 0 };
             let new = seen & FUTEX_OWNER_DIED | claim.owner.number() | waiters;
@@ -177,15 +211,13 @@ fn change(
     }
 }
 
-/// Those that claim another lock stay, and nobody behind them moves.
-fn move_all(held: &mut Held<'_>, from: &Word, home: &Home, limit: usize) -> Result<Step, Errno> {
-    let order = Move { from: from.key, to: home.key, limit, end: u64::MAX, to_lock: true };
+/// One at a time, since each may close a circle.
+fn move_first(held: &mut Held<'_>, (from, home, end): (&Word, &Home, u64), first: Arc<Waiter>) -> Result<Step, Errno> {
+    let order = Move { from: from.key, to: home.key, limit: 1, end, to_lock: true };
     let (moved, answer) = match held {
         Held::One(both) => both.rename(order),
         Held::Two(source, there) => home.line().ok_or(Errno::EFAULT)?.receive(source, there, home.key.place(), order),
     };
-    match answer {
-        Err(error) if moved == 0 => Err(refused(error)),
-        _ => Ok(Step::Moved(moved)),
-    }
+    answer.map_err(refused)?;
+    Ok(Step::Moved((moved > 0).then_some(first)))
 }

@@ -22,6 +22,7 @@ fn main() {
     circles();
     conditions();
     condition_refusals();
+    condition_circle();
     storm();
 }
 
@@ -236,6 +237,41 @@ fn condition_refusals() {
     let elsewhere = futex(first, MOVE_TO_LOCK, 1, 1, third, 0);
     must("to another lock than it named", elsewhere == Err(libc::EINVAL) || elsewhere == Ok(0));
     equal("a wait for a lock ends in time: ETIMEDOUT", sleeper.join().ok(), Some(Err(libc::ETIMEDOUT)));
+}
+
+/// Who is to be put in line for a lock whose owner waits for him stays where he is.
+fn condition_circle() {
+    let words: Arc<[AtomicU32; 3]> = Arc::new(Default::default());
+    let (condition, lock_of_both) = (at(&words[0]), at(&words[1]));
+    let sleeper = {
+        let words = words.clone();
+        thread::spawn(move || {
+            lock(&words[2]);
+            let until = now(libc::CLOCK_MONOTONIC) + 400_000_000;
+            let limit = [until / 1_000_000_000, until % 1_000_000_000];
+            let answer = futex(at(&words[0]), WAIT_FOR_LOCK, 0, limit.as_ptr() as usize, at(&words[1]), 0);
+            unlock(&words[2]);
+            answer
+        })
+    };
+    wait_until(|| words[2].load(SeqCst) != 0);
+    let owner = {
+        let words = words.clone();
+        thread::spawn(move || {
+            lock(&words[1]);
+            lock(&words[2]);
+            unlock(&words[2]);
+            unlock(&words[1]);
+        })
+    };
+    wait_until(|| words[2].load(SeqCst) & WAITERS != 0);
+    sleep_ms(30);
+    let moved = || futex(condition, MOVE_TO_LOCK, 1, 5, lock_of_both, 0);
+    equal("put in line for a lock whose owner waits for him: EDEADLK", moved(), Err(libc::EDEADLK));
+    equal("so he goes on waiting, and it is so again", moved(), Err(libc::EDEADLK));
+    equal("until his time is over", sleeper.join().ok(), Some(Err(libc::ETIMEDOUT)));
+    check("and the owner gets what it waited for", owner.join().is_ok());
+    equal("then all are free", (words[1].load(SeqCst) & NUMBER, words[2].load(SeqCst) & NUMBER), (0, 0));
 }
 
 fn storm() {
