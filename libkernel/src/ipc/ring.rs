@@ -68,17 +68,20 @@ impl SubmissionRing {
     }
 }
 
+/// Gives a completion as the program sees it to whoever is handed in.
+type Encode = fn(&Finished, &mut dyn FnMut(&[u8]));
+
 /// What the kernel answers: it writes the tail, the program the head.
 pub struct CompletionRing {
     ring: Ring,
     /// Where the program's head was when it last made sense.
     head: u32,
-    encode: fn(&Finished, &mut dyn FnMut(&[u8])),
+    encode: Encode,
 }
 
 impl CompletionRing {
     /// `encode` gives a completion as the program sees it.
-    pub fn new(page: Page, layout: Layout, entries: u32, encode: fn(&Finished, &mut dyn FnMut(&[u8]))) -> Self {
+    pub fn new(page: Page, layout: Layout, entries: u32, encode: Encode) -> Self {
         CompletionRing { ring: Ring::new(page, layout, entries), head: 0, encode }
     }
 

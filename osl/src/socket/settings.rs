@@ -29,6 +29,12 @@ pub struct Settings {
     pub switches: Published<u64>,
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Settings {
     /// What a new socket has.
     pub fn new() -> Self {
