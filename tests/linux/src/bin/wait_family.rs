@@ -66,7 +66,7 @@ fn looks() {
     done("kill", kill(child, libc::SIGSTOP));
     let stopped = Ok(Some((libc::CLD_STOPPED, libc::SIGSTOP)));
     for _ in 0..2 {
-        must_equal("look", waitid(libc::P_PID, child as i32, libc::WSTOPPED | libc::WNOWAIT), stopped);
+        must_equal("look", waitid(libc::P_PID, child, libc::WSTOPPED | libc::WNOWAIT), stopped);
     }
     must_equal("take", waitid(libc::P_PID, child, libc::WSTOPPED), stopped);
     equal("a stop is seen again with WNOWAIT, and taken once", waitid(libc::P_PID, child, libc::WSTOPPED | libc::WNOHANG), Ok(None));
