@@ -39,14 +39,14 @@ impl Donation {
         self.0 = Some(thread);
     }
 
-    pub(crate) const fn take(&mut self) -> Option<Arc<Thread>> {
+    pub(crate) fn take(&mut self) -> Option<Arc<Thread>> {
+        if twin::is(Twin::DonationKept) {
+            return self.0.clone();
+        }
         self.0.take()
     }
 
     pub(crate) fn take_that(&mut self, suits: impl Fn(&Thread) -> bool) -> Option<Arc<Thread>> {
-        if twin::is(Twin::DonationKept) {
-            return self.0.clone().filter(|thread| suits(thread));
-        }
         self.0.take_if(|thread| suits(thread))
     }
 }

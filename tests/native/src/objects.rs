@@ -18,6 +18,19 @@ impl Objects {
         Objects(text.lines().filter_map(line).filter(|(kind, _)| !NOT_OURS.contains(&kind.as_str())).collect())
     }
 
+    /// What there is once this program's threads but one have gone for good: one that was joined may still be on its way.
+    #[track_caller]
+    pub fn of_one_thread() -> Self {
+        for _ in 0..500 {
+            let now = Self::now();
+            if now.0.get("tasks") == Some(&1) {
+                return now;
+            }
+            sleep_ms(2);
+        }
+        fail("this program's other threads have not gone");
+    }
+
     /// As many as now, before long: what other CPUs have just taken off their hands may still be on its way.
     #[track_caller]
     pub fn must_come_back(&self, after: &str) {

@@ -200,7 +200,7 @@ fn descriptors() {
 }
 
 fn main() {
-    let before = Objects::now();
+    let before = Objects::of_one_thread();
     bad_arguments();
     buffered();
     hand_to_hand();

@@ -124,7 +124,7 @@ fn chain(depth: usize) -> i32 {
 }
 
 fn main() {
-    let before = Objects::now();
+    let before = Objects::of_one_thread();
     a_pipe_arrives();
     four_at_once_in_their_places();
     a_full_table();

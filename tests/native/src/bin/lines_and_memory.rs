@@ -87,7 +87,7 @@ fn memory() {
 }
 
 fn main() {
-    let before = Objects::now();
+    let before = Objects::of_one_thread();
     lines();
     memory();
     before.must_come_back("lines and memory");

@@ -310,7 +310,7 @@ fn many_producers() {
 fn main() {
     // Threads take memory of their own at their first use.
     std::thread::scope(|scope| drop(scope.spawn(|| ())));
-    let before = Objects::now();
+    let before = Objects::of_one_thread();
     bad_arguments();
     timeouts();
     files();

@@ -241,7 +241,7 @@ fn waits_that_end() {
 
 fn main() {
     std::thread::scope(|scope| drop(scope.spawn(|| ())));
-    let before = Objects::now();
+    let before = Objects::of_one_thread();
     bad_arguments();
     round_and_round();
     without_a_call();
