@@ -8,8 +8,9 @@ use crate::{fail, sleep_ms};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Objects(BTreeMap<String, u64>);
 
-/// Kinds that others than this program make and drop at any time, and those that its own heap and stack are made of.
-const NOT_OURS: [&str; 3] = ["threads", "pages", "page tables"];
+/// Kinds that others than this program make and drop at any time, those that its own heap and stack are made of, and what a thread
+/// keeps from its first wait for a futex on.
+const NOT_OURS: [&str; 4] = ["threads", "pages", "page tables", "futex waiters"];
 
 impl Objects {
     pub fn now() -> Self {
@@ -21,8 +22,6 @@ impl Objects {
     /// What there is once this program's threads but one have gone for good: one that was joined may still be on its way.
     #[track_caller]
     pub fn of_one_thread() -> Self {
-        // A thread has a waiter of its own from its first wait for a futex on, which is one of these.
-        std::thread::park_timeout(std::time::Duration::from_nanos(1));
         for _ in 0..500 {
             let now = Self::now();
             if now.0.get("tasks") == Some(&1) {

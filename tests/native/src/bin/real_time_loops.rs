@@ -1,7 +1,7 @@
 //! Real-time loops on every CPU leave the others a twentieth of each. For this kernel only: on a Linux that others use it would
 //! be a nuisance.
 
-use linux_tests::{allowed_cpus, call, check, done, must, pin_to, sleep_ms};
+use linux_tests::{allowed_cpus, call, check, done, pin_to, sleep_ms};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
@@ -28,13 +28,8 @@ fn main() {
         while RUNNING.load(SeqCst) < cpus.len() {
             std::thread::yield_now();
         }
-        let all_run = Instant::now();
-        let mut turns = 0;
-        while all_run.elapsed() < Duration::from_millis(2_500) {
-            sleep_ms(1);
-            turns += 1;
-        }
-        must("many turns in two seconds and a half", turns >= 3);
+        // Without its share this thread goes on only when the loops have given up.
+        (0..3).for_each(|_| sleep_ms(1));
         STOP.store(true, SeqCst);
     });
     check("an ordinary thread goes on beside real-time loops on every CPU", began.elapsed() < LONGEST);
