@@ -45,6 +45,9 @@ impl<'a> Elf<'a> {
         }
         let table = long(bytes, 0x28)? as usize;
         let (entry, count, names) = (half(bytes, 0x3a)?, half(bytes, 0x3c)?, half(bytes, 0x3e)?);
+        if table.checked_add(count * entry).is_none_or(|end| end > bytes.len()) {
+            return Err(cut_short());
+        }
         let headers = (0..count).map(|index| section(bytes, table.saturating_add(index * entry))).collect::<Outcome<Vec<_>>>()?;
         let strings = headers.get(names).map(|(_, section)| section.clone());
         let mut sections = Vec::new();
@@ -174,8 +177,9 @@ mod tests {
     #[test]
     fn a_file_cut_short_anywhere_is_an_error_and_not_a_panic() {
         let bytes = this_program();
-        for length in (0..bytes.len()).step_by(bytes.len() / 50) {
-            assert!(Elf::parse(&bytes[..length]).is_err(), "{length} bytes");
+        let here_and_there = (0..bytes.len()).step_by(bytes.len() / 50);
+        for length in here_and_there.chain(bytes.len() - 64..bytes.len()) {
+            assert!(Elf::parse(&bytes[..length]).is_err(), "{length} of {} bytes", bytes.len());
         }
     }
 }

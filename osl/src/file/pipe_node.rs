@@ -8,7 +8,7 @@ use alloc::sync::Arc;
 use core::any::Any;
 
 use abi::Errno;
-use abi::file::{Statfs, mode};
+use abi::file::Statfs;
 use libkernel::clock;
 use sync::{Published, SpinLock, TaskContext, order};
 
@@ -73,13 +73,7 @@ impl Node for PipeNode {
     }
 
     fn change(&self, cx: &mut TaskContext, change: Change) -> Result<(), Errno> {
-        let mut attributes = self.attributes.lock(cx);
-        attributes.mode = change.mode.unwrap_or(attributes.mode) & mode::PERMISSIONS;
-        attributes.user = change.user.unwrap_or(attributes.user);
-        attributes.group = change.group.unwrap_or(attributes.group);
-        attributes.accessed = change.accessed.unwrap_or(attributes.accessed);
-        attributes.modified = change.modified.unwrap_or(attributes.modified);
-        attributes.changed = clock::wall_clock();
+        self.attributes.lock(cx).change(change, clock::wall_clock());
         Ok(())
     }
 

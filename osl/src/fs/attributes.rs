@@ -2,7 +2,7 @@
 //!
 //! Invariant: `mode` holds only the twelve permission bits; the type of the file is its `Kind`.
 
-use abi::file::{Stat, Statx, StatxTimestamp, device_parts};
+use abi::file::{Stat, Statx, StatxTimestamp, device_parts, mode};
 use abi::time::Timespec;
 
 use super::node::{Identity, Kind};
@@ -70,6 +70,16 @@ impl Attributes {
             modified: now,
             changed: now,
         }
+    }
+
+    /// Fulfils a wish, at the moment `now`.
+    pub fn change(&mut self, change: Change, now: u64) {
+        self.mode = change.mode.unwrap_or(self.mode) & mode::PERMISSIONS;
+        self.user = change.user.unwrap_or(self.user);
+        self.group = change.group.unwrap_or(self.group);
+        self.accessed = change.accessed.unwrap_or(self.accessed);
+        self.modified = change.modified.unwrap_or(self.modified);
+        self.changed = now;
     }
 
     /// Type and permissions in one word, as `st_mode`.

@@ -6,6 +6,7 @@
 
 pub mod asleep;
 pub mod futex;
+pub mod futex_lock;
 pub mod memory;
 pub mod objects;
 pub mod process;

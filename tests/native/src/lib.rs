@@ -5,7 +5,6 @@
 
 pub use linux_tests::{check, done, equal, fail, must, must_equal, process, sleep_ms, soak};
 
-pub mod objects;
 pub mod opcode;
 
 use linux_tests::Errno;
@@ -175,13 +174,19 @@ pub fn ring_enter(port: i32, to_submit: u32, least: u32, flags: u32) -> Result<u
     native(IO_RING_ENTER, &[port as usize, to_submit as usize, least as usize, flags as usize])
 }
 
-/// Sleeps until the process is asleep in the kernel.
-pub fn until_asleep(pid: i32) {
+/// A wait for which another program's look may be in the way. Did it succeed?
+pub fn unless_busy<T>(mut wait: impl FnMut() -> Result<T, Errno>) -> bool {
     loop {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        if status.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('S')) {
-            return;
+        match wait() {
+            Err(libc::EBUSY) => sleep_ms(1),
+            other => return other.is_ok(),
         }
+    }
+}
+
+/// Until somebody waits there.
+pub fn until_busy<T>(mut look: impl FnMut() -> Result<T, Errno>) {
+    while !matches!(look(), Err(libc::EBUSY)) {
         sleep_ms(1);
     }
 }

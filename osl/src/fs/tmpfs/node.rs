@@ -202,14 +202,7 @@ impl Node for TmpNode {
     }
 
     fn change(&self, cx: &mut TaskContext, change: Change) -> Result<(), Errno> {
-        let mut facts = self.facts.lock(cx);
-        let attributes = &mut facts.attributes;
-        attributes.mode = change.mode.unwrap_or(attributes.mode) & mode::PERMISSIONS;
-        attributes.user = change.user.unwrap_or(attributes.user);
-        attributes.group = change.group.unwrap_or(attributes.group);
-        attributes.accessed = change.accessed.unwrap_or(attributes.accessed);
-        attributes.modified = change.modified.unwrap_or(attributes.modified);
-        attributes.changed = clock::wall_clock();
+        self.facts.lock(cx).attributes.change(change, clock::wall_clock());
         Ok(())
     }
 

@@ -1,44 +1,14 @@
 //! Who waits for a lock lends its owner its priority.
 
-use linux_tests::futex::{PRIVATE, at, futex};
-use linux_tests::{Errno, allowed_cpus, call, check, done, must, must_equal, pin_to, sleep_ms};
+use linux_tests::futex_lock::{WAITERS, lock, me, unlock, wait_until};
+use linux_tests::{allowed_cpus, call, check, done, must, pin_to, sleep_ms};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::thread;
 
-const LOCK: i32 = libc::FUTEX_LOCK_PI | PRIVATE;
-const UNLOCK: i32 = libc::FUTEX_UNLOCK_PI | PRIVATE;
-const WAITERS: u32 = libc::FUTEX_WAITERS;
-
 fn main() {
     lends_priority();
     lends_along_a_chain();
-}
-
-fn me() -> u32 {
-    done("gettid", call!(SYS_gettid)) as u32
-}
-
-fn plain(word: &AtomicU32, operation: i32) -> Result<usize, Errno> {
-    futex(at(word), operation, 0, 0, 0, 0)
-}
-
-fn lock(word: &AtomicU32) {
-    if word.compare_exchange(0, me(), SeqCst, SeqCst).is_err() {
-        must_equal("locked", plain(word, LOCK), Ok(0));
-    }
-}
-
-fn unlock(word: &AtomicU32) {
-    if word.compare_exchange(me(), 0, SeqCst, SeqCst).is_err() {
-        must_equal("unlocked", plain(word, UNLOCK), Ok(0));
-    }
-}
-
-fn wait_until(condition: impl Fn() -> bool) {
-    while !condition() {
-        sleep_ms(1);
-    }
 }
 
 fn set_priority(priority: i32) {

@@ -1,18 +1,14 @@
 //! Words that are locks: taken, waited for, handed over, and what is refused.
 
 use linux_tests::futex::{PRIVATE, at, futex};
-use linux_tests::{Errno, call, check, done, equal, must, must_equal, now, sleep_ms};
+use linux_tests::futex_lock::{DIED, LOCK, NUMBER, UNLOCK, WAITERS, lock, me, plain, unlock, wait_until};
+use linux_tests::{check, done, equal, must, must_equal, now, sleep_ms};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::thread;
 
-const LOCK: i32 = libc::FUTEX_LOCK_PI | PRIVATE;
 const LOCK_BY_STEADY_CLOCK: i32 = 13 | PRIVATE;
 const TRY: i32 = libc::FUTEX_TRYLOCK_PI | PRIVATE;
-const UNLOCK: i32 = libc::FUTEX_UNLOCK_PI | PRIVATE;
-const WAITERS: u32 = libc::FUTEX_WAITERS;
-const DIED: u32 = libc::FUTEX_OWNER_DIED;
-const NUMBER: u32 = libc::FUTEX_TID_MASK;
 
 fn main() {
     alone();
@@ -24,32 +20,6 @@ fn main() {
     condition_refusals();
     condition_circle();
     storm();
-}
-
-fn me() -> u32 {
-    done("gettid", call!(SYS_gettid)) as u32
-}
-
-fn plain(word: &AtomicU32, operation: i32) -> Result<usize, Errno> {
-    futex(at(word), operation, 0, 0, 0, 0)
-}
-
-fn lock(word: &AtomicU32) {
-    if word.compare_exchange(0, me(), SeqCst, SeqCst).is_err() {
-        must_equal("locked", plain(word, LOCK), Ok(0));
-    }
-}
-
-fn unlock(word: &AtomicU32) {
-    if word.compare_exchange(me(), 0, SeqCst, SeqCst).is_err() {
-        must_equal("unlocked", plain(word, UNLOCK), Ok(0));
-    }
-}
-
-fn wait_until(condition: impl Fn() -> bool) {
-    while !condition() {
-        sleep_ms(1);
-    }
 }
 
 fn alone() {

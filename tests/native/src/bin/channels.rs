@@ -1,10 +1,11 @@
 //! Channels: every answer of the calls, order, hand to hand, ends that go away.
 
-use native_tests::objects::Objects;
+use linux_tests::asleep::wait_until_asleep;
+use linux_tests::objects::Objects;
 use native_tests::process::{Ended, close, close_all, exit_now, fork, in_a_child, kill, wait};
 use native_tests::{
     CLOSE_ON_EXEC, DO_NOT_BLOCK, Message, channel, check, done, equal, ipc_create, must, must_equal, receive, receive_at, send, send_from,
-    sleep_ms, until_asleep,
+    sleep_ms,
 };
 
 const NOWHERE: usize = 0x10;
@@ -42,7 +43,7 @@ fn buffered() {
     }
     equal("full", send(sender, &Message::new(3), DO_NOT_BLOCK), Err(libc::EAGAIN));
     let child = fork(|| i32::from(send(sender, &Message::new(3), 0) != Ok(0)));
-    until_asleep(child);
+    wait_until_asleep(child);
     equal("the first", receive(receiver, 0), Ok(Message::new(0)));
     equal("who waited for room got it", wait(child), Ended::Exited(0));
     for tag in 1..4 {
@@ -68,11 +69,11 @@ fn hand_to_hand() {
     equal("nobody waits", send(sender, &Message::new(1), DO_NOT_BLOCK), Err(libc::EAGAIN));
     equal("nobody sends", receive(receiver, DO_NOT_BLOCK), Err(libc::EAGAIN));
     let child = fork(|| i32::from(send(sender, &Message::new(5), 0) != Ok(0)));
-    until_asleep(child);
+    wait_until_asleep(child);
     equal("a waiting sender is there for who does not wait", receive(receiver, DO_NOT_BLOCK), Ok(Message::new(5)));
     equal("and goes on", wait(child), Ended::Exited(0));
     let child = fork(|| i32::from(receive(receiver, 0) != Ok(Message::new(6))));
-    until_asleep(child);
+    wait_until_asleep(child);
     equal("a waiting receiver is there for who does not wait", send(sender, &Message::new(6), DO_NOT_BLOCK), Ok(0));
     equal("and has it", wait(child), Ended::Exited(0));
     let (back, answers) = channel(0);
@@ -96,7 +97,7 @@ fn hand_to_hand() {
 /// A child that waits in `act` until something is done to it; how it ends.
 fn fate(act: impl FnOnce() -> i32, what_happens: impl FnOnce(i32)) -> Ended {
     let child = fork(act);
-    until_asleep(child);
+    wait_until_asleep(child);
     what_happens(child);
     wait(child)
 }
@@ -176,7 +177,7 @@ fn readiness() {
         unsafe { libc::poll(&mut asked, 1, -1) };
         i32::from(send(sender, &Message::new(2), DO_NOT_BLOCK) != Ok(0))
     });
-    until_asleep(child);
+    wait_until_asleep(child);
     equal("who polls for a receiver hears of one", receive(receiver, 0), Ok(Message::new(2)));
     equal("and sent without waiting", wait(child), Ended::Exited(0));
     close_both((sender, receiver));
@@ -209,6 +210,6 @@ fn main() {
     readiness();
     descriptors();
     sleep_ms(1);
-    before.must_come_back("channels of all kinds");
+    before.must_be_all_there_is();
     println!("ok");
 }

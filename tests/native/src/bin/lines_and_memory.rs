@@ -1,6 +1,6 @@
 //! Interrupt lines and shared memory.
 
-use native_tests::objects::Objects;
+use linux_tests::objects::Objects;
 use native_tests::opcode::INTERRUPT;
 use native_tests::process::{Ended, close, close_all, in_a_child};
 use native_tests::{CLOSE_ON_EXEC, Submission, check, done, equal, irq_create, must, must_equal, port, shmem_create, submit, wait};
@@ -90,6 +90,6 @@ fn main() {
     let before = Objects::of_one_thread();
     lines();
     memory();
-    before.must_come_back("lines and memory");
+    before.must_be_all_there_is();
     println!("ok");
 }

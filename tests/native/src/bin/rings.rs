@@ -2,12 +2,12 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use native_tests::objects::Objects;
+use linux_tests::objects::Objects;
 use native_tests::opcode::{NOTHING, NOTIFIED, READ, RECEIVE, TIMEOUT};
 use native_tests::process::{Ended, close, close_all, exit_now, fork, in_a_child, kill, pipe, wait as wait_for, write};
 use native_tests::{
     Completion, Message, RingParams, Submission, channel, check, done, equal, must, must_equal, notify, notify_create, port, ring_enter,
-    send, setup_rings, setup_rings_at, submit, wait,
+    send, setup_rings, setup_rings_at, submit, unless_busy, until_busy, wait,
 };
 
 const NOWHERE: usize = 0x10;
@@ -215,23 +215,6 @@ fn scribbling() {
 
 extern "C" fn nothing(_: i32, _: *mut libc::siginfo_t, _: *mut libc::c_void) {}
 
-/// A wait for which the other program's look may be in the way. Did it succeed?
-fn unless_busy(mut wait: impl FnMut() -> Result<(), i32>) -> bool {
-    loop {
-        match wait() {
-            Err(libc::EBUSY) => std::thread::yield_now(),
-            other => return other.is_ok(),
-        }
-    }
-}
-
-/// Until somebody waits there.
-fn until_busy(mut look: impl FnMut() -> Result<(), i32>) {
-    while look() != Err(libc::EBUSY) {
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
-}
-
 fn waits_that_end() {
     let rings = Rings::new(4, 8);
     let ended = in_a_child(|| {
@@ -240,15 +223,15 @@ fn waits_that_end() {
         i32::from(ring_enter(rings.port, 0, 1, 0) != Err(libc::EINTR))
     });
     equal("a signal ends a wait", ended, Ended::Exited(0));
-    let child = fork(|| exit_now(i32::from(unless_busy(|| ring_enter(rings.port, 0, 1, 0).map(|_| ())))));
-    until_busy(|| ring_enter(rings.port, 0, 0, 0).map(|_| ()));
+    let child = fork(|| exit_now(i32::from(unless_busy(|| ring_enter(rings.port, 0, 1, 0)))));
+    until_busy(|| ring_enter(rings.port, 0, 0, 0));
     equal("one at a time", ring_enter(rings.port, 0, 0, 0), Err(libc::EBUSY));
     done("kill", kill(child, libc::SIGKILL));
     equal("killed as it waits", wait_for(child), Ended::Killed(9));
     rings.close();
     let port = port();
-    let child = fork(|| exit_now(i32::from(unless_busy(|| wait(port, 1, 1, 0).map(|_| ())))));
-    until_busy(|| wait(port, 1, 0, 0).map(|_| ()));
+    let child = fork(|| exit_now(i32::from(unless_busy(|| wait(port, 1, 1, 0)))));
+    until_busy(|| wait(port, 1, 0, 0));
     let mut params = RingParams { submissions: 4, completions: 8, ..RingParams::default() };
     equal("rings while somebody waits without", setup_rings(port, &mut params), Err(libc::EBUSY));
     done("kill", kill(child, libc::SIGKILL));
@@ -265,6 +248,6 @@ fn main() {
     lies();
     scribbling();
     waits_that_end();
-    before.must_come_back("rings");
+    before.must_be_all_there_is();
     println!("ok");
 }
