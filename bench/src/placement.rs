@@ -16,10 +16,19 @@ pub enum Placement {
     Cross,
     /// Wherever the kernel puts them.
     Free,
+    /// The same, but as `SCHED_BATCH`: every wake goes through the queue of the CPU that the kernel chooses for it.
+    FreeQueued,
 }
 
-pub const ALL: [Placement; 6] =
-    [Placement::Donated, Placement::Queued, Placement::DonatedBusy, Placement::QueuedBusy, Placement::Cross, Placement::Free];
+pub const ALL: [Placement; 7] = [
+    Placement::Donated,
+    Placement::Queued,
+    Placement::DonatedBusy,
+    Placement::QueuedBusy,
+    Placement::Cross,
+    Placement::Free,
+    Placement::FreeQueued,
+];
 
 impl Placement {
     pub const fn name(self) -> &'static str {
@@ -30,6 +39,7 @@ impl Placement {
             Self::QueuedBusy => "queued-busy",
             Self::Cross => "cross",
             Self::Free => "free",
+            Self::FreeQueued => "free-queued",
         }
     }
 
@@ -49,12 +59,14 @@ impl Placement {
     /// Places the calling thread, the first or the second of the two.
     pub fn enter(self, second: bool) {
         let cpus: u64 = match self {
-            Self::Free => return,
+            Self::Free | Self::FreeQueued => 0,
             Self::Cross if second => 2,
             _ => 1,
         };
-        must("sched_setaffinity", call(libc::SYS_sched_setaffinity, [0, 8, address(&cpus), 0, 0, 0]));
-        if matches!(self, Self::Queued | Self::QueuedBusy) {
+        if cpus != 0 {
+            must("sched_setaffinity", call(libc::SYS_sched_setaffinity, [0, 8, address(&cpus), 0, 0, 0]));
+        }
+        if matches!(self, Self::Queued | Self::QueuedBusy | Self::FreeQueued) {
             let priority = 0_i32;
             must("sched_setscheduler", call(libc::SYS_sched_setscheduler, [0, libc::SCHED_BATCH as u64, address(&priority), 0, 0, 0]));
         }

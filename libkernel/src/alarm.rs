@@ -63,6 +63,16 @@ pub fn set(slot: Slot, at: Option<u64>, irq: &mut IrqOff) {
     });
 }
 
+/// Calls `slot`'s owner on this CPU at `at`, unless it is to be called before.
+pub fn bring_forward(slot: Slot, at: u64, irq: &mut IrqOff) {
+    DUE.with_mut(irq, |due| {
+        if at < due.slots[slot as usize] {
+            due.slots[slot as usize] = at;
+            rearm(due);
+        }
+    });
+}
+
 /// When `slot` is due on this CPU.
 pub fn due(slot: Slot, irq: &IrqOff) -> Option<u64> {
     let at = DUE.get(irq).slots[slot as usize];

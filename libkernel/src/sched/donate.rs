@@ -1,14 +1,14 @@
 //! Donation: whoever gives another its reason to run may give it this CPU too.
 //!
 //! Invariant: a donation stands in the run queue of the CPU that it was made on, and names a thread that waits there,
-//! in no other place of the queue. That CPU's next switch takes it, whoever runs then; whoever takes the thread away
-//! before, takes the donation with it.
+//! in no other place of the queue and not counted there: it is to come in the donor's place. That CPU's next switch
+//! takes it, whoever runs then; whoever takes the thread away before, takes the donation with it.
 
 use super::place;
 use super::queues::CPUS;
 use crate::alarm::{self, Slot};
 use crate::clock;
-use crate::thread::Thread;
+use crate::thread::{Policy, Thread};
 use alloc::sync::Arc;
 use sync::twin::{self, Twin};
 use sync::{IrqOff, TaskContext, cpu, fence_full};
@@ -59,16 +59,20 @@ pub fn wake_donating(_: &TaskContext, thread: &Arc<Thread>) {
     }
     let mut irq = IrqOff::new();
     let here = cpu::current();
+    // Guesses, which spare the queue's lock; asked again under it.
+    if !place::usable(thread).contains(here) || thread.standing.wanted().policy != Policy::Fair {
+        return place::queue(Arc::clone(thread));
+    }
     let now = clock::now();
-    let donated = CPUS.of(here).with(&irq, |queue| {
+    let is_crowded = CPUS.of(here).with(&irq, |queue| {
         // In this order, as in `place::queue`.
         thread.set_home(here);
         fence_full();
         let donated = place::usable(thread).contains(here) && queue.donate(thread, now);
-        donated.then(|| (queue.slice_end(now), queue.waiting() > 1))
+        donated.then(|| queue.waiting() > 1)
     });
-    let Some((slice_end, is_crowded)) = donated else { return place::queue(Arc::clone(thread)) };
-    alarm::set(Slot::Slice, slice_end, &mut irq);
+    let Some(is_crowded) = is_crowded else { return place::queue(Arc::clone(thread)) };
+    alarm::bring_forward(Slot::Slice, now + PATIENCE_NS, &mut irq);
     if is_crowded {
         place::rouse_one_for(thread, here);
     }

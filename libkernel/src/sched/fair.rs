@@ -119,6 +119,16 @@ impl Fair {
         }
     }
 
+    /// One leaves, and another becomes a member in its place, with the same weight. Each goes on with what the other was
+    /// owed: nobody else has more or less for it.
+    pub(crate) fn succeed(&self, leaving: &Thread, coming: &Thread) {
+        let (from, to) = (&leaving.standing, &coming.standing);
+        from.set_lag(to.lag());
+        to.count_as_effective();
+        to.set_virtual_runtime(from.virtual_runtime());
+        to.set_virtual_deadline(from.virtual_deadline());
+    }
+
     /// A new slice: the deadline moves on.
     fn grant(&self, thread: &Thread) {
         let standing = &thread.standing;

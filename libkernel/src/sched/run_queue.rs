@@ -10,7 +10,6 @@ use super::throttle::Throttle;
 use crate::thread::thread::Seat;
 use crate::thread::{Policy, Scheduling, Thread};
 use alloc::sync::Arc;
-use sync::twin::{self, Twin};
 use sync::{CpuId, chaos};
 
 /// The least time between two changes because of a used-up slice.
@@ -120,35 +119,9 @@ impl RunQueue {
         self.confirm(reaction)
     }
 
-    /// A thread that was nowhere waits here for the next switch, to be preferred by it. False: it is still nowhere, and
-    /// must be queued as any other; donation never helps anyone before a real-time thread, nor an idle CPU's first.
-    pub(crate) fn donate(&mut self, thread: &Arc<Thread>, now: u64) -> bool {
-        if self.current.is_none() || thread.standing.wanted().policy != Policy::Fair {
-            return false;
-        }
-        self.charge(now);
-        self.withdraw_donation();
-        self.count_in(thread);
-        thread.set_seat(Seat::Queued);
-        self.donation.offer(Arc::clone(thread));
-        true
-    }
-
-    /// Who was to be preferred waits like any other.
-    fn withdraw_donation(&mut self) {
-        if let Some(thread) = self.donation.take()
-            && !twin::is(Twin::DonationForgotten)
-        {
-            self.fair.put(thread);
-        }
-    }
-
-    /// The next switch comes: who is preferred by it? Nobody for whom others would have to wait too long.
-    fn redeem_donation(&mut self, departure: Departure, now: u64) -> Option<Arc<Thread>> {
-        if departure == Departure::Preempted || self.real_time.waiting() != 0 || now >= self.chain_ends {
-            self.withdraw_donation();
-        }
-        self.donation.take()
+    fn seat(&mut self, next: &Arc<Thread>) {
+        next.set_seat(Seat::Running);
+        self.current = Some(Arc::clone(next));
     }
 
     /// A thread that left this CPU without ceasing to be counted here waits again.
@@ -217,20 +190,12 @@ impl RunQueue {
 
     /// Takes a waiting thread out of the queue; it is nowhere then.
     pub(crate) fn dequeue(&mut self, thread: &Thread) -> Option<Arc<Thread>> {
-        let removed = if thread.standing.counted().policy.is_real_time() {
-            self.real_time.remove(thread)?
-        } else {
-            self.donation.take_that(|other| other.id() == thread.id()).or_else(|| self.fair.remove(thread))?
-        };
+        if let Some(donee) = self.donation.take_that(|other| other.id() == thread.id()) {
+            return Some(Self::let_go(donee));
+        }
+        let is_real_time = thread.standing.counted().policy.is_real_time();
+        let removed = if is_real_time { self.real_time.remove(thread)? } else { self.fair.remove(thread)? };
         Some(self.taken_out(removed))
-    }
-
-    /// As `steal`; and if it finds nobody else, the one that the next switch prefers: the donor has had its time.
-    pub(crate) fn steal_donee_too(&mut self, thief: CpuId) -> Option<Arc<Thread>> {
-        self.steal(thief).or_else(|| {
-            let donee = self.donation.take_that(|thread| thread.affinity().contains(thief))?;
-            Some(self.taken_out(donee))
-        })
     }
 
     /// Takes one that may run on `thief`, and that would wait here longest; it is nowhere then.
@@ -242,6 +207,10 @@ impl RunQueue {
 
     fn taken_out(&mut self, thread: Arc<Thread>) -> Arc<Thread> {
         self.count_out(&thread);
+        Self::let_go(thread)
+    }
+
+    fn let_go(thread: Arc<Thread>) -> Arc<Thread> {
         thread.set_seat(Seat::Nowhere);
         thread
     }
@@ -280,7 +249,7 @@ impl RunQueue {
     /// Has someone who waits a better right than the one that runs?
     pub(crate) fn should_change(&mut self, here: CpuId, now: u64) -> bool {
         self.charge(now);
-        self.withdraw_donation();
+        self.withdraw_donation(now);
         match &self.current {
             None => self.waiting() != 0,
             Some(current) => {
@@ -310,10 +279,13 @@ impl RunQueue {
 
     /// Who runs next. The one that leaves keeps its seat until its context is saved.
     pub(crate) fn choose(&mut self, departure: Departure, here: CpuId, now: u64) -> Choice {
-        self.charge(now);
         self.slice_is_timed = false;
         let departure = if departure == Departure::Preempted && chaos::one_in(2) { Departure::Yielding } else { departure };
         let donee = self.redeem_donation(departure, now);
+        if let Some(change) = self.succeed(departure, donee.as_ref()) {
+            return change;
+        }
+        self.charge(now);
         let Some(current) = self.current.take() else {
             return match self.take_next(donee, now) {
                 None => Choice::Stay,
@@ -351,15 +323,15 @@ impl RunQueue {
     }
 
     fn take_next(&mut self, donee: Option<Arc<Thread>>, now: u64) -> Option<Arc<Thread>> {
-        let next = donee.or_else(|| {
+        let next = if let Some(donee) = donee {
+            self.count_in(&donee);
+            Some(donee)
+        } else {
             self.chain_ends = now + CHAIN_NS;
             let fair = if self.others_go_first() { self.fair.take() } else { None };
             fair.or_else(|| self.real_time.take()).or_else(|| self.fair.take())
-        });
-        if let Some(next) = &next {
-            next.set_seat(Seat::Running);
-            self.current = Some(Arc::clone(next));
-        }
+        };
+        next.iter().for_each(|next| self.seat(next));
         next
     }
 
@@ -368,13 +340,17 @@ impl RunQueue {
         let current = self.current.as_ref()?;
         let running = current.standing.counted();
         let are_others = self.fair.waiting() != 0;
+        let uncharged = now.saturating_sub(self.charged_at);
         let (turn, throttle) = if running.policy.is_real_time() {
             let equals_wait = self.real_time.highest() == Some(running.priority);
             let turn = (running.policy == Policy::RoundRobin && equals_wait).then(|| current.standing.slice_left());
             (turn, are_others.then(|| self.throttle.left()))
         } else {
             let real_time_waits = self.real_time.waiting() != 0;
-            (are_others.then(|| self.fair.slice_left(current)), real_time_waits.then(|| self.throttle.until_next(now)))
+            (
+                are_others.then(|| self.fair.slice_left(current).saturating_sub(uncharged)),
+                real_time_waits.then(|| self.throttle.until_next(now)),
+            )
         };
         let left = turn.into_iter().chain(throttle).min().map(|left| left.max(SHORTEST_SLICE_NS));
         let left = if self.donation.waiting() == 0 { left } else { Some(left.unwrap_or(PATIENCE_NS).min(PATIENCE_NS)) };
@@ -382,6 +358,9 @@ impl RunQueue {
         Some(now + left?)
     }
 }
+
+#[path = "succeed.rs"]
+mod succeed;
 
 #[cfg(test)]
 #[path = "run_queue_tests.rs"]

@@ -2,10 +2,11 @@
 //!
 //! Invariant: a CPU's ledger is written by that CPU alone, with interrupts off; `since` is `WRITING` meanwhile, so a
 //! reader on another CPU can tell that it saw a half-written entry, and looks again. The ledger itself says whose time
-//! is running: a thread's seat changes a moment before or after, and what is read must never go back.
+//! is running: a thread's seat changes a moment before or after, and what is read must never go back. All is counted in
+//! ticks of the time-stamp counter, which only readers turn into nanoseconds.
 
 use super::thread::Thread;
-use crate::clock;
+use machine::clock::tsc;
 use sync::{Counter, CpuId, IrqOff, MAXIMUM_CPUS, PerCpu, Published, fence_full};
 
 /// What a CPU is doing.
@@ -32,8 +33,8 @@ pub struct CpuTimes {
 
 /// One thread's account.
 pub(crate) struct Account {
-    user_ns: Counter,
-    system_ns: Counter,
+    user_ticks: Counter,
+    system_ticks: Counter,
     pub(crate) voluntary_switches: Counter,
     pub(crate) involuntary_switches: Counter,
     /// Page faults of its program that were settled.
@@ -43,8 +44,8 @@ pub(crate) struct Account {
 impl Account {
     pub(crate) const fn new() -> Self {
         Account {
-            user_ns: Counter::new(0),
-            system_ns: Counter::new(0),
+            user_ticks: Counter::new(0),
+            system_ticks: Counter::new(0),
             voluntary_switches: Counter::new(0),
             involuntary_switches: Counter::new(0),
             faults: Counter::new(0),
@@ -80,13 +81,13 @@ static LEDGERS: PerCpu<Ledger> = PerCpu::new(
 fn turn(thread: Option<&Thread>, next: Mode, runs: u64, irq: &IrqOff) {
     let ledger = LEDGERS.mine(irq);
     let since = ledger.since.swap(WRITING);
-    // Always another than before: whoever looks twice at `since` would not see a turn within one nanosecond.
-    let now = clock::now().max(since + 1);
+    // Always another than before: whoever looks twice at `since` would not see a turn within one tick.
+    let now = tsc::now().max(since.wrapping_add(1));
     let passed = if since == 0 { 0 } else { now - since };
     let mode = ledger.mode.load();
     ledger.spent[usize::from(mode)].add(passed);
     if let Some(thread) = thread {
-        let account = if mode == Mode::User as u8 { &thread.account.user_ns } else { &thread.account.system_ns };
+        let account = if mode == Mode::User as u8 { &thread.account.user_ticks } else { &thread.account.system_ticks };
         account.add(passed);
     }
     ledger.mode.store(next as u8);
@@ -118,7 +119,7 @@ pub(crate) fn begin(irq: &IrqOff) {
 struct Stretch {
     mode: u8,
     runs: u64,
-    nanoseconds: u64,
+    ticks: u64,
 }
 
 impl Ledger {
@@ -126,12 +127,12 @@ impl Ledger {
     fn consistent<R>(&self, read: impl Fn() -> R) -> (R, Stretch) {
         loop {
             let since = self.since.load();
-            let (mode, runs, value, now) = (self.mode.load(), self.runs.load(), read(), clock::now());
+            let (mode, runs, value, now) = (self.mode.load(), self.runs.load(), read(), tsc::now());
             // What was read above was read before the second look.
             fence_full();
             if since != WRITING && since == self.since.load() {
-                let nanoseconds = if since == 0 { 0 } else { now.saturating_sub(since) };
-                return (value, Stretch { mode, runs, nanoseconds });
+                let ticks = if since == 0 { 0 } else { now.saturating_sub(since) };
+                return (value, Stretch { mode, runs, ticks });
             }
             sync::cpu::relax();
         }
@@ -142,25 +143,26 @@ impl Ledger {
 pub fn cpu_times(cpu: CpuId) -> CpuTimes {
     let ledger = LEDGERS.of(cpu);
     let (spent, stretch) = ledger.consistent(|| ledger.spent.each_ref().map(Counter::get));
-    let with = |kind: Mode| spent[kind as usize] + if stretch.mode == kind as u8 { stretch.nanoseconds } else { 0 };
+    let of_now = |kind: Mode| if stretch.mode == kind as u8 { stretch.ticks } else { 0 };
+    let with = |kind: Mode| tsc::to_nanoseconds(spent[kind as usize] + of_now(kind));
     CpuTimes { user_ns: with(Mode::User), system_ns: with(Mode::System), idle_ns: with(Mode::Idle) }
 }
 
 impl Thread {
     /// CPU time used, up to this moment.
     pub fn times(&self) -> Times {
-        let read = || Times { user_ns: self.account.user_ns.get(), system_ns: self.account.system_ns.get() };
+        let read = || [self.account.user_ticks.get(), self.account.system_ticks.get()];
+        let times = |[user, system]: [u64; 2]| Times { user_ns: tsc::to_nanoseconds(user), system_ns: tsc::to_nanoseconds(system) };
         loop {
             let cpu = self.last_cpu();
-            let (mut times, stretch) = LEDGERS.of(cpu).consistent(read);
+            let (mut spent, stretch) = LEDGERS.of(cpu).consistent(read);
             if stretch.runs == self.id() {
-                let part = if stretch.mode == Mode::User as u8 { &mut times.user_ns } else { &mut times.system_ns };
-                *part += stretch.nanoseconds;
-                return times;
+                spent[usize::from(stretch.mode != Mode::User as u8)] += stretch.ticks;
+                return times(spent);
             }
             // It did not run there, so all was charged; unless it went to another CPU meanwhile.
             if self.last_cpu() == cpu {
-                return times;
+                return times(spent);
             }
         }
     }
@@ -191,7 +193,6 @@ mod tests {
     fn a_threads_time_never_goes_back_for_who_looks_from_another_cpu() {
         static DONE: Flag = Flag::new(false);
         const CPU: CpuId = CpuId::new(50);
-        clock::initialise(machine::clock::tsc::now());
         let (one, other) = (Thread::for_test("one", Scheduling::NORMAL), Thread::for_test("other", Scheduling::NORMAL));
         one.set_home(CPU);
         std::thread::scope(|scope| {

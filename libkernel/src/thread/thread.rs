@@ -157,7 +157,9 @@ impl Thread {
     }
 
     pub fn take_attention(&self) -> bool {
-        self.attention.take()
+        // Nearly always nobody does, and a look is cheaper than an exchange; the switch made exchanges after it had
+        // changed the seat that `nudge` looks at.
+        self.attention.is_set() && self.attention.take()
     }
 
     pub(crate) fn mark_starved(&self) {
@@ -166,7 +168,7 @@ impl Thread {
 
     /// Whether, since it was last asked, a copy from or to the program failed for lack of memory and not by its fault.
     pub fn take_starved(&self) -> bool {
-        self.starved.take()
+        self.starved.is_set() && self.starved.take()
     }
 
     pub(crate) fn mark_interrupted(&self) {

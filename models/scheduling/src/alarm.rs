@@ -13,6 +13,8 @@ pub fn set_called(_: Slot, _: fn(&IrqContext)) {}
 
 pub fn set(_: Slot, _: Option<u64>, _: &mut IrqOff) {}
 
+pub fn bring_forward(_: Slot, _: u64, _: &mut IrqOff) {}
+
 pub fn interrupt(_: &IrqContext) {}
 
 pub fn due(_: Slot, _: &IrqOff) -> Option<u64> {

@@ -37,7 +37,7 @@ pub fn pingpong(counts: &[u32]) -> Outcome<u8> {
     let extra = Extra { name: PROGRAM.trim_start_matches('/').to_owned(), permissions: 0o755, bytes };
     let root = root::store("pingpong.cpio", &root::built_in(&[extra])?)?;
     println!("donated, queued: both on one CPU, with donation or (as SCHED_BATCH) through its queue; busy: beside a third thread there");
-    println!("cross: each on a CPU of its own; free: wherever the kernel puts them");
+    println!("cross: each on a CPU of its own; free, free-queued: wherever the kernel puts them, with donation or without");
     println!("\nguest instructions for each round trip, one CPU");
     print(&[(String::from("instructions"), counted(&kernel, &root)?)], |_, [_, _, ticks]| ticks);
     let mut timed = Vec::new();

@@ -8,13 +8,18 @@ use super::{Table, time};
 const DONATING: [&str; 3] = ["channel", "pipe", "notification"];
 
 /// Columns: what goes through a queue, and what it is compared with.
-const QUOTIENTS: [(&str, &str, &str); 3] =
-    [("alone", "queued", "donated"), ("busy", "queued-busy", "donated-busy"), ("other CPU", "cross", "donated")];
+const QUOTIENTS: [(&str, &str, &str); 4] = [
+    ("free", "free-queued", "free"),
+    ("other CPU", "cross", "donated"),
+    ("own, empty", "queued", "donated"),
+    ("own, busy", "queued-busy", "donated-busy"),
+];
 
 pub fn print(runs: &[(String, Table)]) {
     println!("\nhow many times as long a round trip takes through a queue as by donation on one CPU:");
-    println!("alone: through that CPU's own queue, nobody else in it; busy: the same, and by donation too, beside a third thread that");
-    println!("wants the CPU all the time; other CPU: through the queue of another CPU, nobody else there");
+    println!("free: the same two threads, which may run anywhere, through the queue that the kernel chooses for each wake;");
+    println!("other CPU: through the queue of another CPU, nobody else there; own, empty: through that CPU's own queue;");
+    println!("own, busy: the same, and by donation too, beside a third thread that wants the CPU all the time");
     for (name, table) in runs {
         print!("{name:<14}");
         QUOTIENTS.iter().for_each(|(column, ..)| print!(" {column:>13}"));
