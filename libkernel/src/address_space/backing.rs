@@ -8,7 +8,7 @@ use crate::wait::Mutex;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
-use sync::{TaskContext, order};
+use sync::{Published, TaskContext, order};
 
 /// Something whose contents can be mapped: a file, shared memory.
 pub trait PageSource: Send + Sync {
@@ -20,14 +20,42 @@ pub trait PageSource: Send + Sync {
     /// What to call it in lists of mappings.
     fn name(&self) -> String;
 
-    /// The same for all that show the same contents, and for no others, as long as they live.
-    fn identity(&self) -> usize {
-        core::ptr::from_ref(self).addr()
-    }
+    /// The same for all that show the same contents, and for no others at any time. Not 0.
+    fn identity(&self) -> usize;
 
     /// May a shared mapping change the contents?
     fn may_write_shared(&self) -> bool {
         true
+    }
+}
+
+/// A source's own number: no other has it, before or after. Taken when it is first asked for.
+pub struct SourceNumber(Published<u64>);
+
+static TAKEN: Published<u64> = Published::<u64>::new(0);
+
+impl SourceNumber {
+    pub const fn new() -> Self {
+        SourceNumber(Published::<u64>::new(0))
+    }
+
+    /// Not 0.
+    pub fn get(&self) -> usize {
+        let known = self.0.load();
+        let number = if known == 0 {
+            let new = TAKEN.fetch_add(1) + 1;
+            // Who comes second takes the first one's.
+            self.0.compare_exchange(0, new).map_or_else(|others| others, |_| new)
+        } else {
+            known
+        };
+        number as usize
+    }
+}
+
+impl Default for SourceNumber {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -88,17 +116,20 @@ impl Contents {
 }
 
 /// Memory that a program shares with its children.
-struct SharedMemory(Mutex<BTreeMap<u64, Page>, order::PageCache>);
+struct SharedMemory {
+    number: SourceNumber,
+    pages: Mutex<BTreeMap<u64, Page>, order::PageCache>,
+}
 
 impl SharedMemory {
     const fn new() -> Self {
-        SharedMemory(Mutex::new(BTreeMap::new()))
+        SharedMemory { number: SourceNumber::new(), pages: Mutex::new(BTreeMap::new()) }
     }
 }
 
 impl PageSource for SharedMemory {
     fn page(&self, cx: &mut TaskContext, index: u64, _: bool) -> Result<Page, KernelError> {
-        let mut pages = self.0.lock(cx);
+        let mut pages = self.pages.lock(cx);
         if let Some(page) = pages.get(&index) {
             return Ok(page.clone());
         }
@@ -109,5 +140,24 @@ impl PageSource for SharedMemory {
 
     fn name(&self) -> String {
         String::from("/dev/zero (deleted)")
+    }
+
+    fn identity(&self) -> usize {
+        self.number.get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contents_keep_their_number_and_nobody_gets_it_after_them() {
+        let mut seen = alloc::collections::BTreeSet::new();
+        for _ in 0..100 {
+            let memory: Arc<dyn PageSource> = Arc::new(SharedMemory::new());
+            assert_eq!(memory.identity(), memory.identity());
+            assert!(memory.identity() != 0 && seen.insert(memory.identity()), "a number was given out again");
+        }
     }
 }

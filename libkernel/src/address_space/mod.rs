@@ -24,7 +24,7 @@ pub mod user;
 
 pub use crate::thread::{Access, Fault};
 pub use address::UserAddress;
-pub use backing::{Backing, PageSource};
+pub use backing::{Backing, PageSource, SourceNumber};
 pub use limits::Limits;
 pub use request::{MapRequest, Placement, Protection, RegionInfo};
 pub use space::{AddressSpace, LIVING, borrowed_space, current_space};

@@ -3,7 +3,7 @@
 //! Invariant: a page is made when it is first touched, and counts until the memory goes; all such memory together holds
 //! no more than half of the machine's.
 
-use crate::address_space::PageSource;
+use crate::address_space::{PageSource, SourceNumber};
 use crate::census::{Census, Counted};
 use crate::error::KernelError;
 use crate::memory::{Page, statistics};
@@ -22,6 +22,7 @@ const PAGE: u64 = 4096;
 
 pub struct SharedMemory {
     _counted: Counted,
+    number: SourceNumber,
     size: u64,
     pages: Mutex<BTreeMap<u64, Page>, order::PageCache>,
 }
@@ -39,13 +40,18 @@ impl SharedMemory {
         if size.div_ceil(PAGE) > most_pages() {
             return Err(KernelError::NoMemory);
         }
-        Ok(Arc::new(SharedMemory { _counted: LIVING.count(), size, pages: Mutex::new(BTreeMap::new()) }))
+        Ok(Arc::new(SharedMemory { _counted: LIVING.count(), number: SourceNumber::new(), size, pages: Mutex::new(BTreeMap::new()) }))
     }
 
     /// One page that is there already: a ring.
     pub fn of_page(page: Page) -> Arc<Self> {
         HELD.fetch_add(1);
-        Arc::new(SharedMemory { _counted: LIVING.count(), size: PAGE, pages: Mutex::new(BTreeMap::from([(0, page)])) })
+        Arc::new(SharedMemory {
+            _counted: LIVING.count(),
+            number: SourceNumber::new(),
+            size: PAGE,
+            pages: Mutex::new(BTreeMap::from([(0, page)])),
+        })
     }
 
     pub const fn size(&self) -> u64 {
@@ -80,6 +86,10 @@ impl PageSource for SharedMemory {
 
     fn name(&self) -> String {
         String::from("anon_inode:[shared-memory]")
+    }
+
+    fn identity(&self) -> usize {
+        self.number.get()
     }
 }
 

@@ -87,6 +87,10 @@ impl PageSource for File {
         String::from("/file")
     }
 
+    fn identity(&self) -> usize {
+        core::ptr::from_ref(self).addr()
+    }
+
     fn may_write_shared(&self) -> bool {
         self.writable
     }

@@ -10,7 +10,7 @@ use core::ops::Range;
 
 use abi::Errno;
 use abi::file::{Statfs, mode};
-use libkernel::address_space::PageSource;
+use libkernel::address_space::{PageSource, SourceNumber};
 use libkernel::census::{Census, Counted};
 use libkernel::clock;
 use libkernel::error::KernelError;
@@ -35,6 +35,8 @@ struct Facts {
 enum Body {
     Regular {
         content: Content,
+        /// What its pages are known by.
+        number: SourceNumber,
         /// One writer at a time; above address spaces in the lock order, because a write copies from the program.
         writing: Mutex<(), order::Node>,
     },
@@ -68,7 +70,7 @@ impl TmpNode {
         attributes.links = if new.kind == Kind::Directory { 2 } else { 1 };
         attributes.size = new.target.len() as u64;
         let body = match new.kind {
-            Kind::Regular => Body::Regular { content: Content::new(volume.clone()), writing: Mutex::new(()) },
+            Kind::Regular => Body::Regular { content: Content::new(volume.clone()), number: SourceNumber::new(), writing: Mutex::new(()) },
             Kind::Directory => Body::Directory(SpinLock::new(Names::new())),
             Kind::Link => Body::Link(new.target.to_vec()),
             _ => Body::Special,
@@ -271,7 +273,7 @@ impl Node for TmpNode {
     }
 
     fn write(&self, cx: &mut TaskContext, place: Place, from: &mut dyn Source) -> Result<Written, Errno> {
-        let Body::Regular { content, writing } = &self.body else { return Err(Errno::EINVAL) };
+        let Body::Regular { content, writing, .. } = &self.body else { return Err(Errno::EINVAL) };
         let guard = writing.lock(cx);
         let begin = match place {
             Place::At(at) => at,
@@ -287,7 +289,7 @@ impl Node for TmpNode {
     }
 
     fn set_size(&self, cx: &mut TaskContext, size: u64) -> Result<(), Errno> {
-        let Body::Regular { content, writing } = &self.body else { return Err(Errno::EINVAL) };
+        let Body::Regular { content, writing, .. } = &self.body else { return Err(Errno::EINVAL) };
         let guard = writing.lock(cx);
         let result = content.set_size(cx, size);
         drop(guard);
@@ -297,7 +299,7 @@ impl Node for TmpNode {
     }
 
     fn reserve(&self, cx: &mut TaskContext, range: Range<u64>, grow: bool) -> Result<(), Errno> {
-        let Body::Regular { content, writing } = &self.body else { return Err(Errno::ENODEV) };
+        let Body::Regular { content, writing, .. } = &self.body else { return Err(Errno::ENODEV) };
         let guard = writing.lock(cx);
         let result = content.reserve(cx, range, grow);
         drop(guard);
@@ -306,7 +308,7 @@ impl Node for TmpNode {
     }
 
     fn punch(&self, cx: &mut TaskContext, range: Range<u64>) -> Result<(), Errno> {
-        let Body::Regular { content, writing } = &self.body else { return Err(Errno::ENODEV) };
+        let Body::Regular { content, writing, .. } = &self.body else { return Err(Errno::ENODEV) };
         let guard = writing.lock(cx);
         content.punch(cx, range.start, range.end);
         drop(guard);
@@ -338,5 +340,10 @@ impl PageSource for TmpNode {
 
     fn name(&self) -> String {
         String::new()
+    }
+
+    fn identity(&self) -> usize {
+        // Others have no pages: `pages` says so.
+        if let Body::Regular { number, .. } = &self.body { number.get() } else { 0 }
     }
 }

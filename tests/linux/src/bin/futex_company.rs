@@ -16,6 +16,7 @@ fn main() {
     vectors();
     second_generation();
     shared_words();
+    moved_to_a_word_that_goes();
     unmapped_while_waiting();
     killed_while_waiting();
     ping_pong();
@@ -199,6 +200,29 @@ fn shared_words() {
     equal("its sleeper was not woken", wait(child), Ended::Exited(0));
     done("unlink", call!(SYS_unlink, path.as_ptr()));
     done("close", call!(SYS_close, file));
+}
+
+/// Who was moved to a word waits there though its memory is gone: memory that comes after it is another, wherever it lies.
+fn moved_to_a_word_that_goes() {
+    let page = || done("mmap", map(0, PAGE, READ_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS, -1, 0));
+    let (first, second) = (page(), page());
+    let sleeper = thread::spawn(move || {
+        let limit = [0_u64, 400 * MILLISECOND];
+        futex(first, WAIT, 0, limit.as_ptr() as usize, 0, 0)
+    });
+    while futex(first, libc::FUTEX_CMP_REQUEUE, 0, 1, second, 0) == Ok(0) {
+        sleep_ms(1);
+    }
+    done("munmap", unmap(second, PAGE));
+    let mut strangers = 0;
+    for _ in 0..100 {
+        let another = page();
+        strangers += done("wake", futex(another, WAKE, 10, 0, 0, 0));
+        done("munmap", unmap(another, PAGE));
+    }
+    equal("nobody waits in new memory", strangers, 0);
+    equal("the sleeper waited until its time was over", sleeper.join().ok(), Some(Err(libc::ETIMEDOUT)));
+    done("munmap", unmap(first, PAGE));
 }
 
 /// A child that reaches the word by `theirs` and we by `ours` wake each other.
