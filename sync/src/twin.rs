@@ -42,6 +42,34 @@ pub enum Twin {
     ByteAfterWake,
     /// A donation that another replaces is dropped, and the thread with it.
     DonationForgotten,
+    /// A receiver is woken before the message is in the channel.
+    MessageAfterWake,
+    /// A sender is told that its message was taken, and what came of it is written down then.
+    OutcomeAfterWake,
+    /// An end of a channel wakes the others and closes then.
+    ClosedAfterWake,
+    /// Messages that nobody will receive are dropped, and their senders are not told.
+    RefusedSilently,
+    /// A receiver that is called out leaves the message for which a sender was let go.
+    ReceiverLeavesMessage,
+    /// A sender that is called out leaves its message in the channel.
+    SenderLeavesMessage,
+    /// A message that could not be delivered goes back, and nobody hears of it.
+    GivenBackSilently,
+    /// A completion is counted after the waiter was woken for it.
+    CompletionAfterWake,
+    /// A second thread may take completions beside the first.
+    SecondTaker,
+    /// A place may be finished twice.
+    FinishedTwice,
+    /// Who waits for a notification looks for signals first and registers then.
+    ArmsAfterLooking,
+    /// A handler ends the operation first and masks the line then.
+    MaskedAfterEnd,
+    /// A ring's index moves before the entry is there.
+    IndexBeforeEntry,
+    /// A ring's index that makes no sense is believed.
+    IndexBelieved,
 }
 
 /// Does this run make that mistake?

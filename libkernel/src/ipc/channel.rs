@@ -11,6 +11,7 @@ use crate::wait::WaitQueue;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use arrayvec::ArrayVec;
+use sync::twin::{self, Twin};
 use sync::{Allows, IrqOff, Published, SpinLock, TaskContext, kind, order};
 
 /// Words, and what travels with them.
@@ -80,7 +81,7 @@ impl<L: Send> Channel<L> {
     pub fn send(&self, cx: &mut TaskContext, message: Message<L>, waits: bool) -> Result<(), KernelError> {
         let message = match self.offer(cx, message, None) {
             Ok(_) => {
-                self.receivable.wake_one_donating(cx);
+                self.tell_a_receiver(cx);
                 return Ok(());
             }
             Err((KernelError::WouldBlock, message)) if waits => message,
@@ -90,6 +91,7 @@ impl<L: Send> Channel<L> {
         let ticket: Arc<dyn Ticket> = sender.clone();
         self.post(cx, message, &ticket)?;
         match sender.wait(cx) {
+            Err(error) if twin::is(Twin::SenderLeavesMessage) => Err(error),
             Err(_) if self.withdraw(cx, &ticket).is_some() => Err(KernelError::Interrupted),
             // Taken meanwhile: whoever took it is about to say so.
             Err(_) => sender.wait_for_the_word(cx),
@@ -103,12 +105,22 @@ impl<L: Send> Channel<L> {
         if is_accepted {
             ticket.settle(true);
         }
-        self.receivable.wake_one_donating(cx);
+        self.tell_a_receiver(cx);
         Ok(())
+    }
+
+    /// A message is there.
+    fn tell_a_receiver(&self, cx: &TaskContext) {
+        if !twin::is(Twin::MessageAfterWake) {
+            self.receivable.wake_one_donating(cx);
+        }
     }
 
     /// Puts the message into the queue if it is accepted (`true`) or its sender has a ticket.
     fn offer(&self, cx: &TaskContext, message: Message<L>, ticket: Option<&Arc<dyn Ticket>>) -> Result<bool, (KernelError, Message<L>)> {
+        if twin::is(Twin::MessageAfterWake) {
+            self.receivable.wake_one_donating(cx);
+        }
         let mut state = self.state.lock(cx);
         if !state.has_receiver {
             return Err((KernelError::Gone, message));
@@ -146,6 +158,7 @@ impl<L: Send> Channel<L> {
         }
         match self.receivable.wait_until_or_interrupted(cx, |cx| self.take(cx, &mut is_counted, true)) {
             Ok(answer) => answer,
+            Err(error) if twin::is(Twin::ReceiverLeavesMessage) => Err(error),
             // A sender may have been let go for this receiver's sake: then the message is taken first.
             Err(error) => self.take(cx, &mut is_counted, false).unwrap_or(Err(error)),
         }
@@ -203,13 +216,20 @@ impl<L: Send> Channel<L> {
         drop(state);
         self.events.fetch_add(1);
         drop(refused);
-        self.receivable.wake_one(cx);
+        if !twin::is(Twin::GivenBackSilently) {
+            self.receivable.wake_one(cx);
+        }
     }
 
     /// Nobody will send any more.
     pub fn close_sender(&self) {
+        if twin::is(Twin::ClosedAfterWake) {
+            self.wake_everybody();
+        }
         self.state.lock_without_context().has_sender = false;
-        self.wake_everybody();
+        if !twin::is(Twin::ClosedAfterWake) {
+            self.wake_everybody();
+        }
     }
 
     /// Nobody will receive any more: what was not received is let go of, and its senders are told.
@@ -228,7 +248,9 @@ impl<L: Send> Channel<L> {
     }
 
     fn refuse(&self, queue: VecDeque<Queued<L>>) {
-        queue.iter().filter_map(|queued| queued.ticket.as_ref()).for_each(|ticket| ticket.settle(false));
+        if !twin::is(Twin::RefusedSilently) {
+            queue.iter().filter_map(|queued| queued.ticket.as_ref()).for_each(|ticket| ticket.settle(false));
+        }
         self.wake_everybody();
         drop(queue);
     }

@@ -16,6 +16,7 @@ use crate::error::KernelError;
 use crate::wait::{Alert, Deadline, TimerTarget, WaitQueue};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use sync::twin::{self, Twin};
 use sync::{Allows, Flag, IrqContext, IrqOff, SpinLock, TaskContext, kind, order};
 
 /// Ports in use.
@@ -71,7 +72,10 @@ impl CompletionPort {
 
     /// An operation has ended with this result. From anywhere; nothing happens if it has ended before.
     pub fn finish<X: Allows<kind::Irq>>(&self, context: &X, id: OperationId, result: i64) {
-        if self.place_result(context, id, result) {
+        if twin::is(Twin::CompletionAfterWake) {
+            self.arrived.wake_one(context);
+            self.place_result(context, id, result);
+        } else if self.place_result(context, id, result) {
             self.arrived.wake_one(context);
         }
     }
@@ -110,7 +114,7 @@ impl CompletionPort {
 
     /// The right to take completions; `Busy` while another thread has it.
     pub fn taker(&self) -> Result<Taker<'_>, KernelError> {
-        if self.has_taker.claim() { Ok(Taker(self)) } else { Err(KernelError::Busy) }
+        if self.has_taker.claim() || twin::is(Twin::SecondTaker) { Ok(Taker(self)) } else { Err(KernelError::Busy) }
     }
 
     /// Woken when something has finished or was stirred.

@@ -10,6 +10,7 @@ use crate::error::KernelError;
 use crate::interrupt::DeviceInterrupt;
 use alloc::sync::Arc;
 use machine::apic::io;
+use sync::twin::{self, Twin};
 use sync::{Allows, CpuId, IrqOff, Once, SpinLock, TaskContext, kind, order};
 
 /// Interrupt lines that programs have.
@@ -103,13 +104,18 @@ impl Shared {
     /// The handler.
     fn signal<X: Allows<kind::Irq>>(&self, context: &X) {
         let mut state = self.state.lock(context);
-        self.gate.set_open(false);
+        if !twin::is(Twin::MaskedAfterEnd) {
+            self.gate.set_open(false);
+        }
         state.count += 1;
         let waiter = state.waiter.take();
         let count = if waiter.is_some() { core::mem::take(&mut state.count) } else { 0 };
         drop(state);
         if let Some((port, id)) = waiter {
             port.finish(context, id, count.cast_signed());
+        }
+        if twin::is(Twin::MaskedAfterEnd) {
+            self.gate.set_open(false);
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::census::{Census, Counted};
 use crate::error::KernelError;
 use crate::wait::WaitQueue;
 use alloc::sync::Arc;
+use sync::twin::{self, Twin};
 use sync::{PreemptOff, SpinLock, TaskContext, order};
 
 /// Notifications in use.
@@ -52,6 +53,10 @@ impl Notification {
             return Err(KernelError::Busy);
         }
         if !state.is_signalled {
+            if twin::is(Twin::ArmsAfterLooking) {
+                drop(state);
+                state = self.state.lock(cx);
+            }
             state.waiter = Some((Arc::clone(port), id));
             return Ok(());
         }

@@ -5,6 +5,7 @@
 use super::channel::Ticket;
 use crate::error::KernelError;
 use crate::wait::WaitQueue;
+use sync::twin::{self, Twin};
 use sync::{IrqOff, Published, TaskContext};
 
 const OPEN: u8 = 0;
@@ -42,7 +43,12 @@ impl WaitingSender {
 
 impl Ticket for WaitingSender {
     fn settle(&self, accepted: bool) {
+        if twin::is(Twin::OutcomeAfterWake) {
+            self.settled.wake_one(&IrqOff::new());
+        }
         self.outcome.store(if accepted { ACCEPTED } else { REFUSED });
-        self.settled.wake_one(&IrqOff::new());
+        if !twin::is(Twin::OutcomeAfterWake) {
+            self.settled.wake_one(&IrqOff::new());
+        }
     }
 }
