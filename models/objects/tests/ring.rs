@@ -6,8 +6,8 @@ use objects_models::explore::Extent::{self, Preemptions};
 use objects_models::explore::{fails, holds, spawn};
 use objects_models::ipc::{CompletionPort, CompletionRing, Finished, Layout, SubmissionRing};
 use objects_models::memory::Page;
-use sync::twin::Twin;
 use sync::cpu;
+use sync::twin::Twin;
 
 const FAR: Extent = Preemptions(3);
 const LAYOUT: Layout = Layout { head: 0, tail: 4, mask: 8, entries: 16, entry_bytes: 4 };
