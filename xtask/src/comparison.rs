@@ -15,8 +15,8 @@ use crate::programs::{self, Answer, Subject};
 use crate::report::Report;
 use crate::root::{self, Extra};
 use crate::test::{Case, Selection};
-use crate::third_party;
 use crate::virtual_machine::{Remains, VirtualMachine, kept, nowhere};
+use crate::{debian, third_party};
 
 const PATIENCE: Duration = Duration::from_secs(180);
 const MOST_OUTPUT: usize = 64 << 20;
@@ -129,7 +129,8 @@ pub fn cases(kernel: &Path, selection: &Selection, report: &Report) -> Outcome<V
 /// A program that cannot be had fails its own test and no other.
 fn has_its_programs(subject: &Subject, report: &Report) -> bool {
     let began = Instant::now();
-    match subject.needs.iter().try_for_each(|package| third_party::program(package).map(drop)) {
+    let of_crates = subject.needs.iter().try_for_each(|package| third_party::program(package).map(drop));
+    match of_crates.and_then(|()| subject.debian.iter().try_for_each(|program| debian::files(program).map(drop))) {
         Ok(()) => true,
         Err(failure) => {
             report.failed(&subject.name, began.elapsed(), &failure.message);
@@ -159,13 +160,15 @@ fn compare(subject: &Subject, oracle: &OnceLock<Result<Answer, String>>, kernel:
 /// A root with this subject and what it uses: the less there is to unpack, the sooner the test begins.
 fn packed(subject: &Subject) -> Outcome<PathBuf> {
     let mut files = vec![(format!("tests/{}", subject.file.file_name().unwrap_or_default().display()), subject.file.clone())];
-    if subject.needs_bash() {
-        files.push(("bin/bash".into(), programs::bash()?));
+    for program in &subject.debian {
+        files.extend(debian::files(program)?);
     }
     for package in &subject.needs {
         let program = third_party::program(package)?;
         files.push((format!("bin/{}", program.file_name().unwrap_or_default().display()), program));
     }
+    files.sort();
+    files.dedup();
     let mut extras = Vec::new();
     for (name, file) in files {
         let bytes = std::fs::read(&file).explain(format_args!("reading {}", file.display()))?;

@@ -26,7 +26,7 @@ pub fn subjects() -> Outcome<Vec<Subject>> {
             file: program,
             command,
             needs: Vec::new(),
-            has_bash: false,
+            debian: Vec::new(),
             kind: Kind::OwnJudge,
         });
     }

@@ -9,6 +9,7 @@ mod boots;
 mod build;
 mod children;
 mod comparison;
+mod debian;
 mod debug;
 mod elf;
 mod ending;

@@ -24,8 +24,8 @@ pub struct Subject {
     /// Packages of crates.io whose programs it uses.
     pub needs: Vec<String>,
     pub kind: Kind,
-    /// Whether bash is to stand beside busybox in the machine.
-    pub has_bash: bool,
+    /// Debian's programs that stand beside busybox in the machine.
+    pub debian: Vec<String>,
 }
 
 /// The folders with programs, the packages that they are, and what their subjects' names begin with.
@@ -56,7 +56,7 @@ pub fn subjects() -> Outcome<Vec<Subject>> {
             command: vec![format!("/tests/{name}")],
             name: format!("{folder}/{name}"),
             needs: Vec::new(),
-            has_bash: wants_bash(folder, &name),
+            debian: wanted_of_debian(folder, &name),
             kind,
         }));
     }
@@ -69,8 +69,9 @@ pub fn subjects() -> Outcome<Vec<Subject>> {
             _ => continue,
         };
         let command = shell.iter().map(|word| (*word).to_owned()).chain([format!("/tests/{name}")]).collect();
+        let debian = if kind == Kind::BashScript { vec!["bash".to_owned()] } else { Vec::new() };
         let needs = needs(&fs::read_to_string(&file).explain(format_args!("reading {}", file.display()))?);
-        subjects.push(Subject { name: format!("script/{stem}"), file, command, needs, has_bash: kind == Kind::BashScript, kind });
+        subjects.push(Subject { name: format!("script/{stem}"), file, command, needs, debian, kind });
     }
     Ok(subjects)
 }
@@ -109,10 +110,6 @@ pub fn bash() -> Outcome<PathBuf> {
 }
 
 impl Subject {
-    pub fn needs_bash(&self) -> bool {
-        self.has_bash
-    }
-
     /// Whether only the program itself can say what is right.
     pub fn is_its_own_judge(&self) -> bool {
         self.kind == Kind::OwnJudge
@@ -159,10 +156,12 @@ impl Subject {
     }
 }
 
-/// A program says `// needs: bash`.
-fn wants_bash(folder: &str, name: &str) -> bool {
+/// A program says `// needs: PROGRAM...` for those of `debian`.
+fn wanted_of_debian(folder: &str, name: &str) -> Vec<String> {
     let file = places::workspace().join(format!("tests/{folder}/src/bin/{name}.rs"));
-    fs::read_to_string(file).is_ok_and(|source| source.lines().any(|line| line == "// needs: bash"))
+    let source = fs::read_to_string(file).unwrap_or_default();
+    let named = source.lines().find_map(|line| line.strip_prefix("// needs:")).unwrap_or_default();
+    named.split_whitespace().map(str::to_owned).collect()
 }
 
 /// A script says `# needs: PACKAGE...` for programs that busybox does not have.

@@ -1,6 +1,6 @@
 //! The root file system that the kernel starts with: busybox and its links, a folder of the user's, or a ready archive.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -67,13 +67,14 @@ pub fn built_in(extras: &[Extra]) -> Outcome<Vec<u8>> {
     for (name, permissions) in folders {
         archive.directory(name, permissions);
     }
-    if extras.iter().any(|extra| extra.name.starts_with("tests/")) {
-        archive.directory("tests", 0o755);
+    for name in parents(extras).iter().filter(|name| folders.iter().all(|(there, _)| there != *name)) {
+        archive.directory(name, 0o755);
     }
     let home = Attributes { mode: DIRECTORY | 0o755, user: 1000, group: 1000, links: 2, ..Attributes::default() };
     archive.entry(b"home/user", &home, &[])?;
     archive.file("bin/busybox", 0o755, &bytes);
-    for applet in applets(&busybox)?.iter().filter(|name| *name != "bin/busybox") {
+    let is_free = |name: &&String| *name != "bin/busybox" && extras.iter().all(|extra| extra.name != **name);
+    for applet in applets(&busybox)?.iter().filter(is_free) {
         archive.link(applet, "/bin/busybox");
     }
     for (name, text) in
@@ -85,6 +86,11 @@ pub fn built_in(extras: &[Extra]) -> Outcome<Vec<u8>> {
         archive.file(&extra.name, extra.permissions, &extra.bytes);
     }
     Ok(archive.finish())
+}
+
+/// The folders that files lie in, those further out first.
+fn parents(extras: &[Extra]) -> BTreeSet<&str> {
+    extras.iter().flat_map(|extra| extra.name.match_indices('/').map(|(at, _)| extra.name.split_at(at).0)).collect()
 }
 
 /// Debian's static busybox, installed if need be. A busybox that needs a dynamic loader will not do.
@@ -236,10 +242,10 @@ mod tests {
         if packages::find_program("busybox").is_none() {
             return;
         }
-        let extra = Extra { name: "tests/hello".into(), permissions: 0o755, bytes: b"x".to_vec() };
+        let extra = Extra { name: "tests/deep/hello".into(), permissions: 0o755, bytes: b"x".to_vec() };
         let names = archive::names(&built_in(&[extra]).unwrap());
-        for name in ["bin/sh", "bin/busybox", "etc/profile", "tmp", "proc", "tests/hello"] {
-            assert!(names.iter().any(|found| found == name), "{name}");
+        for name in ["bin/sh", "bin/busybox", "etc/profile", "tmp", "proc", "tests", "tests/deep", "tests/deep/hello"] {
+            assert_eq!(names.iter().filter(|found| *found == name).count(), 1, "{name}");
         }
     }
 }

@@ -7,10 +7,12 @@
 pub mod asleep;
 pub mod futex;
 pub mod futex_lock;
+pub mod job;
 pub mod memory;
 pub mod objects;
 pub mod process;
 pub mod scratch;
+pub mod session;
 pub mod signal;
 pub mod soak;
 pub mod socket;

@@ -1,15 +1,10 @@
 //! Shells and editors on a pseudo-terminal, driven key by key: line editing, history, completion, job control, windows, hang-up.
-//!
-//! No key is typed on a guess: the next one goes out when the words, the settings or the waiting process that it is meant for are there.
 // needs: bash
 
-use std::ffi::CString;
-use std::path::Path;
-
-use linux_tests::process::{Ended, Pid, close, fork, read, wait, write};
+use linux_tests::process::{Ended, close, wait};
 use linux_tests::scratch::Scratch;
-use linux_tests::terminal::{get, is_readable, open, open_master, settings, slave_path};
-use linux_tests::{call, check, done, equal, fail, sleep_ms};
+use linux_tests::session::{Session, bash, bash_name, busybox, set_window};
+use linux_tests::{check, done, equal};
 
 /// The prompt on a line of its own: what a redrawn line begins with does not count.
 const PROMPT: &str = "\r\n@> ";
@@ -32,153 +27,8 @@ fn main() {
     editors(&scratch);
 }
 
-/// A program in a session of its own, with its terminal's far end here.
-struct Session {
-    master: i32,
-    pid: Pid,
-}
-
-fn existing(paths: &[&'static str]) -> &'static str {
-    paths.iter().copied().find(|path| Path::new(path).exists()).unwrap_or_else(|| fail(&format!("none of {paths:?}")))
-}
-
-fn bash() -> &'static str {
-    existing(&["/bin/bash-static", "/bin/bash"])
-}
-
-/// What the process table calls it.
-fn bash_name() -> &'static str {
-    bash().rsplit('/').next().unwrap_or_default()
-}
-
-fn busybox() -> &'static str {
-    existing(&["/bin/busybox", "/usr/bin/busybox"])
-}
-
-impl Session {
-    fn start(scratch: &Scratch, words: &[&str]) -> Self {
-        let master = open_master();
-        let near = slave_path(master);
-        set_window(master, 24, 80);
-        let here = scratch.c("");
-        let pid = fork(|| {
-            done("setsid", call!(SYS_setsid));
-            let slave = done("open", open(&near, libc::O_RDWR));
-            for standard in 0..3 {
-                done("dup2", call!(SYS_dup2, slave, standard));
-            }
-            done("chdir", call!(SYS_chdir, here.as_ptr()));
-            let environment = ["PATH=/bin:/usr/bin", "HOME=/nowhere", "TERM=dumb", "PS1=@> ", "HISTFILE=", "INPUTRC=/dev/null", "LC_ALL=C"];
-            execute(words, &environment)
-        });
-        Session { master, pid }
-    }
-
-    /// Types, and reads on until what came since ends so.
-    #[track_caller]
-    fn types(&self, keys: &str, end: &str) -> String {
-        done("typing", write(self.master, keys.as_bytes()));
-        self.until(end)
-    }
-
-    #[track_caller]
-    fn until(&self, end: &str) -> String {
-        let mut seen = String::new();
-        let mut part = [0; 4096];
-        while !plain(&seen).ends_with(end) {
-            if !is_readable(self.master, 20_000) {
-                fail(&format!("waiting for {end:?} after {seen:?}"));
-            }
-            match read(self.master, &mut part) {
-                Ok(count) => seen.push_str(&String::from_utf8_lossy(&part[..count])),
-                Err(errno) => fail(&format!("errno {errno} waiting for {end:?} after {seen:?}")),
-            }
-        }
-        plain(&seen)
-    }
-
-    /// The same, and prints it.
-    #[track_caller]
-    fn says(&self, keys: &str, end: &str) {
-        println!("  {keys:?}: {:?}", self.types(keys, end));
-    }
-
-    /// Waits until the process in front is called so and waits for something itself.
-    ///
-    /// A shell that is about to wait for a key sees a signal only with the next one, and a job that is still a shell is not the job.
-    #[track_caller]
-    fn in_front(&self, name: &str) {
-        let mut seen = String::new();
-        for _ in 0..2_000 {
-            let front = get(self.master, libc::TIOCGPGRP).unwrap_or(0);
-            seen = std::fs::read_to_string(format!("/proc/{front}/stat")).unwrap_or_default();
-            if seen.contains(&format!("({name}) S")) {
-                return;
-            }
-            sleep_ms(10);
-        }
-        fail(&format!("waiting for {name} in front, which is {seen:?}"));
-    }
-
-    /// Waits until a whole line is read unseen. While a line is edited keys are not shown either, but come one by one.
-    #[track_caller]
-    fn reads_unseen(&self) {
-        for _ in 0..2_000 {
-            if settings(self.master).c_lflag & (libc::ECHO | libc::ICANON) == libc::ICANON {
-                return;
-            }
-            sleep_ms(10);
-        }
-        fail("keys are still shown");
-    }
-
-    /// Reads what is left until everybody has closed the terminal.
-    fn rest(&self) -> String {
-        let mut seen = String::new();
-        let mut part = [0; 4096];
-        while let Ok(count) = read(self.master, &mut part) {
-            seen.push_str(&String::from_utf8_lossy(&part[..count]));
-        }
-        plain(&seen)
-    }
-
-    fn end(self) -> Ended {
-        let ended = wait(self.pid);
-        done("close", close(self.master));
-        ended
-    }
-}
-
-/// Without the question where the cursor is, which depends on how fast one types, and without process numbers.
-fn plain(seen: &str) -> String {
-    let seen = seen.replace("\x1b[6n", "");
-    let mut parts = seen.split("[1] ");
-    let mut plain = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let rest = part.trim_start_matches(|one: char| one.is_ascii_digit());
-        plain.push_str(if rest.len() < part.len() { "[1] PID" } else { "[1] " });
-        plain.push_str(rest);
-    }
-    plain
-}
-
-fn execute(words: &[&str], environment: &[&str]) -> i32 {
-    let strings = |words: &[&str]| -> Vec<CString> { words.iter().map(|word| CString::new(*word).unwrap_or_default()).collect() };
-    let (words, environment) = (strings(words), strings(environment));
-    let pointers =
-        |strings: &[CString]| -> Vec<*const libc::c_char> { strings.iter().map(|one| one.as_ptr()).chain([std::ptr::null()]).collect() };
-    let (arguments, environment) = (pointers(&words), pointers(&environment));
-    let refused = call!(SYS_execve, arguments[0], arguments.as_ptr(), environment.as_ptr());
-    fail(&format!("execve: {refused:?}"))
-}
-
-fn set_window(master: i32, rows: u16, columns: u16) {
-    let window = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-    done("TIOCSWINSZ", call!(SYS_ioctl, master, libc::TIOCSWINSZ, &raw const window));
-}
-
 fn start_bash(scratch: &Scratch) -> Session {
-    let session = Session::start(scratch, &[bash(), "--norc", "--noprofile", "-i"]);
+    let session = Session::start(scratch, &[bash(), "--norc", "--noprofile", "-i"], &["LC_ALL=C"]);
     println!("bash begins: {:?}", session.until(FIRST_PROMPT));
     session
 }
@@ -271,7 +121,7 @@ fn bash_is_hung_up(scratch: &Scratch) {
 }
 
 fn start_busybox(scratch: &Scratch) -> Session {
-    let session = Session::start(scratch, &[busybox(), "sh", "-i"]);
+    let session = Session::start(scratch, &[busybox(), "sh", "-i"], &["LC_ALL=C"]);
     session.until(FIRST_PROMPT);
     session
 }
@@ -319,47 +169,32 @@ fn busybox_jobs(scratch: &Scratch) {
 fn editors(scratch: &Scratch) {
     let text = scratch.path("text");
     let name = text.to_str().unwrap_or_default();
-    let vi = Session::start(scratch, &[busybox(), "vi", name]);
+    let vi = Session::start(scratch, &[busybox(), "vi", name], &[]);
     let (commands, inserting) = (format!("- {name}"), format!("I {name}"));
-    wait_for_text(&vi, &commands);
+    vi.wait_for_text(&commands);
     // What follows an escape too soon is a key's name to it, so its last line has to say that it took that one in.
     for (keys, mode) in [("ione two\rthree", &inserting), ("\x1b", &commands), ("ggdwix", &inserting), ("\x1b", &commands)] {
-        done("typing", write(vi.master, keys.as_bytes()));
-        wait_for_text(&vi, mode);
+        vi.keys(keys);
+        vi.wait_for_text(mode);
     }
-    done("typing", write(vi.master, b"yyp:wq\r"));
+    vi.keys("yyp:wq\r");
     let _screen = vi.rest();
     equal("vi ends", vi.end(), Ended::Exited(0));
     println!("what vi wrote: {:?}", std::fs::read_to_string(&text));
     let long: String = (0..100).map(|number| format!("line {number}\n")).collect();
     done("writing", std::fs::write(&text, long));
-    let less = Session::start(scratch, &[busybox(), "less", name]);
-    wait_for_text(&less, "line 22");
+    let less = Session::start(scratch, &[busybox(), "less", name], &[]);
+    less.wait_for_text("line 22");
     check("less shows a page", true);
-    done("typing", write(less.master, b" "));
-    wait_for_text(&less, "line 45");
+    less.keys(" ");
+    less.wait_for_text("line 45");
     check("and the next", true);
-    done("typing", write(less.master, b"q"));
+    less.keys("q");
     let _screen = less.rest();
     equal("less ends", less.end(), Ended::Exited(0));
-    let top = Session::start(scratch, &[busybox(), "top"]);
-    wait_for_text(&top, "PID");
-    done("typing", write(top.master, b"q"));
+    let top = Session::start(scratch, &[busybox(), "top"], &[]);
+    top.wait_for_text("PID");
+    top.keys("q");
     let _screen = top.rest();
     equal("top shows the processes and ends", top.end(), Ended::Exited(0));
-}
-
-#[track_caller]
-fn wait_for_text(session: &Session, text: &str) {
-    let mut seen = String::new();
-    let mut part = [0; 4096];
-    while !seen.contains(text) {
-        if !is_readable(session.master, 20_000) {
-            fail(&format!("waiting for {text:?} after {seen:?}"));
-        }
-        match read(session.master, &mut part) {
-            Ok(count) => seen.push_str(&String::from_utf8_lossy(&part[..count])),
-            Err(errno) => fail(&format!("errno {errno} waiting for {text:?} after {seen:?}")),
-        }
-    }
 }
