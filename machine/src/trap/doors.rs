@@ -53,6 +53,11 @@ fn fault_address() -> u64 {
     address
 }
 
+fn set_fault_address(address: u64) {
+    // SAFETY: nothing but the page fault's door reads it, and it is put back as it was.
+    unsafe { asm!("mov cr2, {}", in(reg) address, options(nomem, nostack, preserves_flags)) };
+}
+
 /// An ordinary exception or interrupt.
 #[unsafe(no_mangle)]
 extern "C" fn machine_trap(frame: &mut TrapFrame) {
@@ -84,7 +89,12 @@ extern "C" fn machine_trap(frame: &mut TrapFrame) {
 extern "C" fn machine_paranoid_trap(frame: &mut TrapFrame) {
     let upcalls = upcalls::get();
     match frame.vector {
-        exception::NMI => (upcalls.nmi)(frame),
+        exception::NMI => {
+            // It may have come between a fault and the look at where that was; and what it does itself may fault.
+            let address = fault_address();
+            (upcalls.nmi)(frame);
+            set_fault_address(address);
+        }
         exception::DOUBLE_FAULT => (upcalls.double_fault)(frame, fault_address()),
         _ => (upcalls.machine_check)(frame),
     }

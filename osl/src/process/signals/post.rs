@@ -53,21 +53,30 @@ pub fn send_to_group(cx: &mut TaskContext, group: i32, information: SignalInfo) 
 pub fn alarm(irq: &IrqContext, process: &Process, signal: u32) {
     let mut state = process.signals.lock(irq);
     if state.ending.is_none() {
+        act_at_once(&mut state, signal);
         state.shared.mark(signal);
         wake_taker(&state, None, signal);
     }
     drop(state);
-    watch::tell(irq, process);
+    tell(irq, process, signal);
 }
 
 /// A program timer's interrupt, as `alarm`.
 pub(in crate::process) fn timer_expired(irq: &IrqContext, process: &Process, number: i32, serial: u64) {
     let mut state = process.signals.lock(irq);
-    if let Expired::Told(signal, thread) = state.timer_expired(number, serial) {
-        wake_taker(&state, thread, signal);
-    }
+    let Expired::Told(signal, thread) = state.timer_expired(number, serial) else { return };
+    act_at_once(&mut state, signal);
+    wake_taker(&state, thread, signal);
     drop(state);
-    watch::tell(irq, process);
+    tell(irq, process, signal);
+}
+
+/// Those who wait for the process to go on or to end, and those who watch its signals.
+fn tell<X: Allows<kind::Irq>>(cx: &X, process: &Process, signal: u32) {
+    if signal == SIGKILL || signal == SIGCONT {
+        process.life.wake_all(cx);
+    }
+    watch::tell(cx, process);
 }
 
 fn post<X: Allows<kind::Task> + Allows<kind::Irq>>(cx: &X, process: &Process, target: Option<i32>, information: SignalInfo) -> Posted {
@@ -89,10 +98,7 @@ fn post<X: Allows<kind::Task> + Allows<kind::Irq>>(cx: &X, process: &Process, ta
     let posted =
         if ignored && !state.is_held_back(target, signal) { Posted::Ignored } else { queue(&mut state, target, information, room) };
     drop(state);
-    if signal == SIGKILL || signal == SIGCONT {
-        process.life.wake_all(cx);
-    }
-    watch::tell(cx, process);
+    tell(cx, process, signal);
     posted
 }
 

@@ -1,6 +1,6 @@
 //! Timers of the program's own: `timer_create` by clock and by processor time, and `timerfd`.
 
-use linux_tests::process::{Ended, in_a_child};
+use linux_tests::process::{Ended, in_a_child, kill, my_pid};
 use linux_tests::signal::{block, contains, handle, pending, set_disposition, wait_for};
 use linux_tests::{Errno, call, check, done, equal, monotonic, must, must_equal, now, sleep_ms};
 use std::sync::atomic::{AtomicI32, Ordering::SeqCst};
@@ -18,6 +18,7 @@ fn main() {
     by_processor_time();
     absolute_and_in_the_past();
     gone_with_exec_and_fork();
+    those_who_are_stopped();
     wrong_arguments();
     many_at_once();
     file_once();
@@ -228,6 +229,20 @@ fn gone_with_exec_and_fork() {
     });
     equal("timers are not inherited", child, Ended::Exited(0));
     delete(id);
+}
+
+/// A stopped process hears of two signals, also when they are a timer's.
+fn those_who_are_stopped() {
+    let stopped_beside = |signal: i32| {
+        in_a_child(|| {
+            let id = done("create", create(libc::CLOCK_MONOTONIC, Some(&event(libc::SIGEV_SIGNAL, signal, 0))));
+            done("set", set(id, 0, 60 * MS, 0));
+            done("kill", kill(my_pid(), libc::SIGSTOP));
+            7
+        })
+    };
+    equal("a timer kills who is stopped", stopped_beside(libc::SIGKILL), Ended::Killed(libc::SIGKILL));
+    equal("a timer continues who is stopped", stopped_beside(libc::SIGCONT), Ended::Exited(7));
 }
 
 fn wrong_arguments() {
