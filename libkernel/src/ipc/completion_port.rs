@@ -140,7 +140,12 @@ impl CompletionPort {
     }
 
     pub fn has_ring(&self, cx: &TaskContext) -> bool {
-        self.state.lock(cx).ring.is_some()
+        self.ring_entries(cx).is_some()
+    }
+
+    /// How many completions the ring has room for, if there is one.
+    pub fn ring_entries(&self, cx: &TaskContext) -> Option<u32> {
+        self.state.lock(cx).ring.as_ref().map(CompletionRing::entries)
     }
 
     /// How many completions are in the ring, after all that there is room for was put into it. `Invalid` when the ring's

@@ -86,6 +86,11 @@ impl CompletionRing {
         CompletionRing { ring: Ring::new(page, layout, entries), head: 0, encode }
     }
 
+    /// How many completions there is room for.
+    pub const fn entries(&self) -> u32 {
+        self.ring.entries
+    }
+
     /// How many completions the program has not taken, as far as it says anything sensible.
     pub fn ready(&self) -> u32 {
         self.taken().unwrap_or(0)

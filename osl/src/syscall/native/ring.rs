@@ -4,7 +4,7 @@
 
 use abi::Errno;
 use abi::constant::O_RDWR;
-use abi::native::{MOST_COMPLETIONS, RingParams};
+use abi::native::RingParams;
 use libkernel::address_space::{UserAddress, user};
 
 use super::super::{Caller, file, place};
@@ -41,7 +41,8 @@ pub fn enter(caller: &mut Caller<'_>, fd: i32, to_submit: u32, least: u32, flags
     place::check_flags(flags, 0)?;
     let open = caller.files().get_usable(caller.cx, fd)?;
     let port = port_of(&open)?;
-    if least > MOST_COMPLETIONS || !port.core().has_ring(caller.cx) {
+    // No wait for more than there will ever be room for would end.
+    if port.core().ring_entries(caller.cx).is_none_or(|entries| least > entries) {
         return Err(Errno::EINVAL);
     }
     let taker = port.core().taker().map_err(errno)?;
