@@ -19,6 +19,7 @@ pub mod open_file;
 pub mod pipe;
 pub mod pipe_node;
 mod pipe_transfer;
+pub mod promised;
 pub mod readiness;
 pub mod record_locks;
 pub mod regular;
@@ -31,5 +32,6 @@ pub mod whole_locks;
 
 pub use file::{File, Manner};
 pub use open_file::{Access, OpenFile};
+pub use promised::Promised;
 pub use readiness::Readiness;
 pub use table::FileTable;

@@ -21,10 +21,30 @@ struct Slot {
     close_on_exec: bool,
 }
 
-/// The slots of a table; pure.
+/// What stands at a number.
 #[derive(Clone, Default)]
+enum Place {
+    #[default]
+    Free,
+    /// A program is about to be told of it.
+    Promised,
+    Taken(Slot),
+}
+
+impl Place {
+    const fn slot(&self) -> Option<&Slot> {
+        if let Place::Taken(slot) = self { Some(slot) } else { None }
+    }
+
+    fn into_slot(self) -> Option<Slot> {
+        if let Place::Taken(slot) = self { Some(slot) } else { None }
+    }
+}
+
+/// The slots of a table; pure.
+#[derive(Default)]
 struct Slots {
-    slots: Vec<Option<Slot>>,
+    slots: Vec<Place>,
     /// Every slot below is taken.
     lowest_free: usize,
 }
@@ -32,43 +52,80 @@ struct Slots {
 impl Slots {
     fn slot(&self, fd: i32) -> Result<&Slot, Errno> {
         let index = usize::try_from(fd).map_err(|_| Errno::EBADF)?;
-        self.slots.get(index).and_then(Option::as_ref).ok_or(Errno::EBADF)
+        self.slots.get(index).and_then(Place::slot).ok_or(Errno::EBADF)
     }
 
-    fn slot_mut(&mut self, fd: i32) -> Result<&mut Option<Slot>, Errno> {
+    fn place_mut(&mut self, fd: i32) -> Result<&mut Place, Errno> {
         let index = usize::try_from(fd).map_err(|_| Errno::EBADF)?;
-        self.slots.get_mut(index).filter(|slot| slot.is_some()).ok_or(Errno::EBADF)
+        self.slots.get_mut(index).ok_or(Errno::EBADF)
+    }
+
+    fn slot_mut(&mut self, fd: i32) -> Result<&mut Slot, Errno> {
+        match self.place_mut(fd)? {
+            Place::Taken(slot) => Ok(slot),
+            _ => Err(Errno::EBADF),
+        }
     }
 
     fn grow_to_hold(&mut self, index: usize) -> Result<(), Errno> {
         let wanted = index + 1;
         if wanted > self.slots.len() {
             self.slots.try_reserve(wanted - self.slots.len()).map_err(|_| Errno::ENOMEM)?;
-            self.slots.resize(wanted, None);
+            self.slots.resize(wanted, Place::Free);
         }
         Ok(())
     }
 
     fn lowest_free_from(&self, from: usize) -> usize {
         let from = from.max(self.lowest_free);
-        let free = self.slots.iter().enumerate().skip(from).find(|(_, slot)| slot.is_none());
+        let free = self.slots.iter().enumerate().skip(from).find(|(_, place)| matches!(place, Place::Free));
         free.map_or(from.max(self.slots.len()), |(index, _)| index)
     }
 
-    fn put(&mut self, index: usize, slot: Slot) -> Result<Option<Slot>, Errno> {
+    fn put(&mut self, index: usize, new: Place) -> Result<Option<Slot>, Errno> {
         self.grow_to_hold(index)?;
         let place = self.slots.get_mut(index).ok_or(Errno::EBADF)?;
-        let before = place.replace(slot);
+        let before = core::mem::replace(place, new);
         if index == self.lowest_free {
             self.lowest_free += 1;
         }
-        Ok(before)
+        Ok(before.into_slot())
+    }
+
+    /// The lowest free place that is at least `lowest` and below `limit`.
+    fn put_into_free(&mut self, lowest: usize, limit: u64, new: Place) -> Result<i32, Errno> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(HARD_LIMIT);
+        let index = self.lowest_free_from(lowest);
+        if index >= limit {
+            return Err(Errno::EMFILE);
+        }
+        self.put(index, new)?;
+        i32::try_from(index).map_err(|_| Errno::EMFILE)
+    }
+
+    fn is_promised(&self, index: usize) -> bool {
+        matches!(self.slots.get(index), Some(Place::Promised))
     }
 
     fn take(&mut self, fd: i32) -> Result<Slot, Errno> {
-        let slot = self.slot_mut(fd)?.take().ok_or(Errno::EBADF)?;
+        self.slot_mut(fd)?;
+        let slot = self.free(fd)?.into_slot();
+        slot.ok_or(Errno::EBADF)
+    }
+
+    fn free(&mut self, fd: i32) -> Result<Place, Errno> {
+        let place = core::mem::take(self.place_mut(fd)?);
         self.lowest_free = self.lowest_free.min(usize::try_from(fd).unwrap_or(0));
-        Ok(slot)
+        Ok(place)
+    }
+
+    /// A copy, in which nothing is promised.
+    fn copy(&self) -> Result<Self, Errno> {
+        let mut slots = Vec::new();
+        slots.try_reserve_exact(self.slots.len()).map_err(|_| Errno::ENOMEM)?;
+        slots.extend(self.slots.iter().map(|place| place.slot().cloned().map_or(Place::Free, Place::Taken)));
+        let promised = self.slots.iter().position(|place| matches!(place, Place::Promised));
+        Ok(Self { slots, lowest_free: promised.map_or(self.lowest_free, |first| first.min(self.lowest_free)) })
     }
 }
 
@@ -95,11 +152,8 @@ impl FileTable {
 
     /// A copy that changes on its own from now on (`fork`).
     pub fn duplicate(&self, cx: &TaskContext) -> Result<Self, Errno> {
-        let slots = self.slots.lock(cx);
-        let mut copy = Vec::new();
-        copy.try_reserve_exact(slots.slots.len()).map_err(|_| Errno::ENOMEM)?;
-        copy.extend(slots.slots.iter().cloned());
-        Ok(Self { _counted: LIVING.count(), slots: SpinLock::new(Slots { slots: copy, lowest_free: slots.lowest_free }) })
+        let copy = self.slots.lock(cx).copy()?;
+        Ok(Self { _counted: LIVING.count(), slots: SpinLock::new(copy) })
     }
 
     /// What a descriptor means.
@@ -115,14 +169,23 @@ impl FileTable {
 
     /// Gives the lowest free descriptor that is at least `lowest` and below `limit`.
     pub fn insert(&self, cx: &TaskContext, open: Arc<OpenFile>, close_on_exec: bool, lowest: usize, limit: u64) -> Result<i32, Errno> {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(HARD_LIMIT);
-        let mut slots = self.slots.lock(cx);
-        let index = slots.lowest_free_from(lowest);
-        if index >= limit {
-            return Err(Errno::EMFILE);
+        self.slots.lock(cx).put_into_free(lowest, limit, Place::Taken(Slot { open, close_on_exec }))
+    }
+
+    /// As `insert`, of something that is known later.
+    pub(super) fn promise(&self, cx: &TaskContext, limit: u64) -> Result<i32, Errno> {
+        self.slots.lock(cx).put_into_free(0, limit, Place::Promised)
+    }
+
+    pub(super) fn keep_promise(&self, cx: &TaskContext, fd: i32, open: Arc<OpenFile>, close_on_exec: bool) {
+        if let Ok(place) = self.slots.lock(cx).place_mut(fd) {
+            *place = Place::Taken(Slot { open, close_on_exec });
         }
-        slots.put(index, Slot { open, close_on_exec })?;
-        i32::try_from(index).map_err(|_| Errno::EMFILE)
+    }
+
+    pub(super) fn break_promise(&self, fd: i32) {
+        // There was nothing.
+        let _place = self.slots.lock_without_context().free(fd);
     }
 
     /// Whether there is a free descriptor below `limit`.
@@ -131,7 +194,7 @@ impl FileTable {
         if self.slots.lock(cx).lowest_free_from(0) < limit { Ok(()) } else { Err(Errno::EMFILE) }
     }
 
-    /// Gives this very descriptor; answers what it meant before.
+    /// Gives this very descriptor; answers what it meant before. `EBUSY` where another thread was promised it.
     pub fn insert_at(
         &self,
         cx: &TaskContext,
@@ -144,7 +207,12 @@ impl FileTable {
         if index >= usize::try_from(limit).unwrap_or(usize::MAX).min(HARD_LIMIT) {
             return Err(Errno::EBADF);
         }
-        let before = self.slots.lock(cx).put(index, Slot { open, close_on_exec })?;
+        let mut slots = self.slots.lock(cx);
+        if slots.is_promised(index) {
+            return Err(Errno::EBUSY);
+        }
+        let before = slots.put(index, Place::Taken(Slot { open, close_on_exec }))?;
+        drop(slots);
         Ok(before.map(|slot| slot.open))
     }
 
@@ -160,9 +228,7 @@ impl FileTable {
 
     /// Sets that.
     pub fn set_close_on_exec(&self, cx: &TaskContext, fd: i32, close: bool) -> Result<(), Errno> {
-        if let Some(slot) = self.slots.lock(cx).slot_mut(fd)? {
-            slot.close_on_exec = close;
-        }
+        self.slots.lock(cx).slot_mut(fd)?.close_on_exec = close;
         Ok(())
     }
 
@@ -188,7 +254,7 @@ impl FileTable {
     pub fn open_descriptors(&self, cx: &TaskContext) -> Vec<(i32, bool)> {
         let slots = self.slots.lock(cx);
         let used = slots.slots.iter().enumerate();
-        used.filter_map(|(index, slot)| Some((i32::try_from(index).ok()?, slot.as_ref()?.close_on_exec))).collect()
+        used.filter_map(|(index, slot)| Some((i32::try_from(index).ok()?, slot.slot()?.close_on_exec))).collect()
     }
 
     /// A descriptor is gone: the locks that the table has on its file go too, whatever other descriptors it has for it.
@@ -212,7 +278,7 @@ impl FileTable {
 impl Drop for FileTable {
     fn drop(&mut self) {
         let slots = core::mem::take(self.slots.get_mut());
-        for slot in slots.slots.into_iter().flatten() {
+        for slot in slots.slots.into_iter().filter_map(Place::into_slot) {
             self.let_go(&slot.open);
         }
     }
@@ -224,9 +290,9 @@ mod tests {
     use crate::credentials::Credentials;
     use crate::file::event::EventCounter;
 
-    fn slot() -> Slot {
+    fn slot() -> Place {
         let file = Arc::new(EventCounter::new(0, false));
-        Slot { open: OpenFile::new(file, 0, None, Arc::new(Credentials::root())), close_on_exec: false }
+        Place::Taken(Slot { open: OpenFile::new(file, 0, None, Arc::new(Credentials::root())), close_on_exec: false })
     }
 
     fn filled(count: usize) -> Slots {
@@ -254,6 +320,20 @@ mod tests {
         assert_eq!(slots.take(1).err(), Some(Errno::EBADF));
         assert_eq!(slots.take(-1).err(), Some(Errno::EBADF));
         assert_eq!(slots.slot(7).err(), Some(Errno::EBADF));
+    }
+
+    #[test]
+    fn a_promised_descriptor_means_nothing_and_is_nobody_elses() {
+        let mut slots = filled(2);
+        assert_eq!(slots.put_into_free(0, 8, Place::Promised), Ok(2));
+        assert_eq!(slots.put_into_free(0, 8, slot()), Ok(3), "the next is another");
+        assert_eq!(slots.slot(2).err(), Some(Errno::EBADF));
+        assert_eq!(slots.take(2).err(), Some(Errno::EBADF), "nobody closes it");
+        assert!(slots.is_promised(2));
+        let copy = slots.copy();
+        assert_eq!(copy.map(|mut copy| copy.put_into_free(0, 8, slot())), Ok(Ok(2)), "a copy of the table promises nothing");
+        assert!(slots.free(2).is_ok());
+        assert_eq!(slots.put_into_free(0, 8, slot()), Ok(2));
     }
 
     #[test]

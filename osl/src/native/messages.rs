@@ -13,7 +13,7 @@ use sync::TaskContext;
 
 use super::channel::{FileMessage, Files, MOST_FILES};
 use crate::error::errno;
-use crate::file::FileTable;
+use crate::file::{FileTable, Promised};
 use crate::file::in_flight::InFlight;
 
 /// The message with its descriptors looked up: all of them, or `EBADF`.
@@ -44,7 +44,8 @@ pub struct Destination {
     pub limit: u64,
 }
 
-/// Gives the files new descriptors and the message to `write`; if either fails, the descriptors are taken back.
+/// Gives the message to `write`, and then the files the descriptors that it names; if there are not enough of them or `write`
+/// fails, none.
 pub fn deliver(
     cx: &mut TaskContext,
     to: &Destination,
@@ -54,21 +55,15 @@ pub fn deliver(
     let [tag, data @ ..] = message.words;
     let mut given = Message { tag, data, fds: [NO_FD; MOST_FILES] };
     let Some(load) = &message.load else { return write(cx, &given) };
-    let installed = install(cx, to, load, &mut given.fds);
-    let answer = installed.and_then(|()| write(cx, &given));
-    if answer.is_err() {
-        let back: ArrayVec<_, MOST_FILES> =
-            given.fds.into_iter().filter(|&fd| fd != NO_FD).filter_map(|fd| to.files.remove(cx, fd).ok()).collect();
-        drop(back);
-    }
-    answer
-}
-
-fn install(cx: &TaskContext, to: &Destination, load: &Files, fds: &mut [i32; MOST_FILES]) -> Result<(), Errno> {
-    for (place, fd) in load.iter().zip(fds) {
+    let mut promised = ArrayVec::<_, MOST_FILES>::new();
+    for (place, fd) in load.iter().zip(&mut given.fds) {
         if let Some(open) = place.as_ref().and_then(InFlight::share) {
-            *fd = to.files.insert(cx, open, false, 0, to.limit)?;
+            let number = Promised::new(cx, &to.files, to.limit)?;
+            *fd = number.fd();
+            promised.push((number, open));
         }
     }
+    write(cx, &given)?;
+    promised.into_iter().for_each(|(number, open)| number.keep(cx, open, false));
     Ok(())
 }

@@ -23,7 +23,7 @@ use super::start::{self, Place, Start};
 use super::table::TREE;
 use super::task::{Inheritance, Task};
 use crate::error::errno;
-use crate::file::OpenFile;
+use crate::file::{OpenFile, Promised};
 
 /// What the maker asks for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -110,11 +110,10 @@ fn describe(cx: &mut TaskContext, maker: &Task, task: &Task, request: &Request) 
     let opened = ProcessDescriptor::new(task.process().clone());
     let open = OpenFile::new(opened, O_RDWR, None, maker.credentials(cx));
     let most = maker.process().soft_limit(cx, limit::FILES);
-    let fd = files.insert(cx, open, true, 0, most)?;
-    user::copy_out_value(cx, UserAddress::new(request.descriptor), &fd).map_err(|error| {
-        drop(files.remove(cx, fd));
-        errno(error)
-    })
+    let promised = Promised::new(cx, &files, most)?;
+    user::copy_out_value(cx, UserAddress::new(request.descriptor), &promised.fd()).map_err(errno)?;
+    promised.keep(cx, open, true);
+    Ok(())
 }
 
 /// Whether there may be one more task.

@@ -179,19 +179,9 @@ pub fn pipe2(caller: &mut Caller<'_>, at: UserAddress, flags: u32) -> Result<(),
     }
     let credentials = caller.credentials();
     let (reader, writer) = PipeNode::ends(caller.cx, &credentials);
-    let read_fd = file::install_new(caller, Arc::new(reader), flags | O_RDONLY)?;
-    let write_fd = match file::install_new(caller, Arc::new(writer), flags | O_WRONLY) {
-        Ok(fd) => fd,
-        Err(error) => {
-            let _closed_meanwhile = file::close(caller, read_fd);
-            return Err(error);
-        }
-    };
-    let copied = user::copy_out_value(caller.cx, at, &[read_fd, write_fd]).map_err(errno);
-    if copied.is_err() {
-        let _closed_meanwhile = (file::close(caller, read_fd), file::close(caller, write_fd));
-    }
-    copied
+    let reader = file::opened(caller, Arc::new(reader), flags | O_RDONLY);
+    let writer = file::opened(caller, Arc::new(writer), flags | O_WRONLY);
+    file::install_pair(caller, at, [reader, writer], flags & O_CLOEXEC != 0)
 }
 
 pub fn eventfd2(caller: &mut Caller<'_>, count: u32, flags: u32) -> Result<i32, Errno> {

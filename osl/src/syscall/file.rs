@@ -8,12 +8,13 @@ use abi::Errno;
 use abi::constant::{AT_FDCWD, CLOSE_RANGE_CLOEXEC, CLOSE_RANGE_UNSHARE, O_CLOEXEC, O_CREAT, O_TMPFILE, O_TRUNC, O_WRONLY};
 use abi::file::mode;
 use abi::process::limit;
-use libkernel::address_space::{Backing, UserAddress};
+use libkernel::address_space::{Backing, UserAddress, user};
 
 use super::{Caller, place};
 use crate::file::file::File;
 use crate::file::open::{self, Request};
-use crate::file::{OpenFile, in_flight, record_locks};
+use crate::error::errno;
+use crate::file::{OpenFile, Promised, in_flight, record_locks};
 use crate::fs::Kind;
 use crate::fs::mapped_file::{self, MappedFile};
 
@@ -43,10 +44,31 @@ pub fn install(caller: &mut Caller<'_>, open: Arc<OpenFile>, close_on_exec: bool
     caller.files().insert(caller.cx, open, close_on_exec, 0, most)
 }
 
+/// A number that the program is told of before it means anything.
+pub fn promise(caller: &mut Caller<'_>) -> Result<Promised, Errno> {
+    let most = caller.process().soft_limit(caller.cx, limit::FILES);
+    Promised::new(caller.cx, &caller.files(), most)
+}
+
+/// Gives two openings a descriptor each, and the program the numbers at `at`; or neither.
+pub fn install_pair(caller: &mut Caller<'_>, at: UserAddress, pair: [Arc<OpenFile>; 2], close_on_exec: bool) -> Result<(), Errno> {
+    let promised = [promise(caller)?, promise(caller)?];
+    user::copy_out_value(caller.cx, at, &promised.each_ref().map(Promised::fd)).map_err(errno)?;
+    for (promised, open) in promised.into_iter().zip(pair) {
+        promised.keep(caller.cx, open, close_on_exec);
+    }
+    Ok(())
+}
+
 /// Opens a file that has no path, and gives it a descriptor.
 pub fn install_new(caller: &mut Caller<'_>, file: Arc<dyn File>, flags: u32) -> Result<i32, Errno> {
-    let open = OpenFile::new(file, flags & !O_CLOEXEC, None, caller.credentials());
+    let open = opened(caller, file, flags);
     install(caller, open, flags & O_CLOEXEC != 0)
+}
+
+/// An opening of a file that has no path.
+pub fn opened(caller: &Caller<'_>, file: Arc<dyn File>, flags: u32) -> Arc<OpenFile> {
+    OpenFile::new(file, flags & !O_CLOEXEC, None, caller.credentials())
 }
 
 pub fn close(caller: &mut Caller<'_>, fd: i32) -> Result<(), Errno> {

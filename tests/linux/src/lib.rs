@@ -9,6 +9,7 @@ pub mod futex;
 pub mod futex_lock;
 pub mod job;
 pub mod memory;
+pub mod numbers;
 pub mod objects;
 pub mod process;
 pub mod scratch;

@@ -5,7 +5,7 @@
 use alloc::sync::Arc;
 
 use abi::Errno;
-use abi::constant::{O_CLOEXEC, O_RDONLY, O_WRONLY};
+use abi::constant::{O_RDONLY, O_WRONLY};
 use abi::native::{CLOSE_ON_EXEC, DO_NOT_BLOCK};
 use abi::process::limit;
 use libkernel::address_space::{UserAddress, user};
@@ -23,21 +23,9 @@ const LARGEST: u32 = 4096;
 pub fn create(caller: &mut Caller<'_>, at: UserAddress, capacity: u32, flags: u32) -> Result<(), Errno> {
     place::check_flags(flags, CLOSE_ON_EXEC)?;
     let capacity = usize::try_from(capacity).ok().filter(|_| capacity <= LARGEST).ok_or(Errno::EINVAL)?;
-    let close = if flags & CLOSE_ON_EXEC != 0 { O_CLOEXEC } else { 0 };
     let (sender, receiver) = channel::ends(capacity);
-    let send_fd = file::install_new(caller, Arc::new(sender), close | O_WRONLY)?;
-    let receive_fd = match file::install_new(caller, Arc::new(receiver), close | O_RDONLY) {
-        Ok(fd) => fd,
-        Err(error) => {
-            let _closed_meanwhile = file::close(caller, send_fd);
-            return Err(error);
-        }
-    };
-    let copied = user::copy_out_value(caller.cx, at, &[send_fd, receive_fd]).map_err(errno);
-    if copied.is_err() {
-        let _closed_meanwhile = (file::close(caller, send_fd), file::close(caller, receive_fd));
-    }
-    copied
+    let (sender, receiver) = (file::opened(caller, Arc::new(sender), O_WRONLY), file::opened(caller, Arc::new(receiver), O_RDONLY));
+    file::install_pair(caller, at, [sender, receiver], flags & CLOSE_ON_EXEC != 0)
 }
 
 /// The channel that a descriptor sends into.

@@ -10,6 +10,7 @@ use libkernel::address_space::{UserAddress, user};
 use super::super::{Caller, file, place};
 use super::port::{as_asker, port_of};
 use crate::error::errno;
+use crate::file::Promised;
 use crate::native::rings;
 
 pub fn setup(caller: &mut Caller<'_>, fd: i32, at: UserAddress) -> Result<(), Errno> {
@@ -21,20 +22,16 @@ pub fn setup(caller: &mut Caller<'_>, fd: i32, at: UserAddress) -> Result<(), Er
         return Err(Errno::EBUSY);
     }
     let mode = rings::prepare(submission_entries, completion_entries)?;
-    let [submission_file, completion_file] = mode.files();
-    let submission_fd = file::install_new(caller, submission_file, O_RDWR)?;
-    let completion_fd = file::install_new(caller, completion_file, O_RDWR);
-    let answer = completion_fd.and_then(|completion_fd| {
-        let given = RingParams { submission_entries, completion_entries, submission_fd, completion_fd };
-        let told = user::copy_out_value(caller.cx, at, &given).map_err(errno);
-        told.and_then(|()| port.set_up(caller.cx, mode))
-    });
-    if answer.is_err() {
-        for fd in completion_fd.into_iter().chain([submission_fd]) {
-            let _closed_meanwhile = file::close(caller, fd);
-        }
+    let files = mode.files().map(|ring| file::opened(caller, ring, O_RDWR));
+    let promised = [file::promise(caller)?, file::promise(caller)?];
+    let [submission_fd, completion_fd] = promised.each_ref().map(Promised::fd);
+    let given = RingParams { submission_entries, completion_entries, submission_fd, completion_fd };
+    user::copy_out_value(caller.cx, at, &given).map_err(errno)?;
+    port.set_up(caller.cx, mode)?;
+    for (promised, ring) in promised.into_iter().zip(files) {
+        promised.keep(caller.cx, ring, false);
     }
-    answer
+    Ok(())
 }
 
 pub fn enter(caller: &mut Caller<'_>, fd: i32, to_submit: u32, least: u32, flags: u32) -> Result<u32, Errno> {

@@ -69,19 +69,8 @@ pub fn socketpair(caller: &mut Caller<'_>, family: i32, kind: u32, protocol: i32
     let (one, other) = Socket::pair(caller.cx, sort);
     let (one, other) = (SocketFile::new(one, &caller.credentials()), SocketFile::new(other, &caller.credentials()));
     let flags = O_RDWR | flags & (O_NONBLOCK | O_CLOEXEC);
-    let first = file::install_new(caller, one, flags)?;
-    let second = match file::install_new(caller, other, flags) {
-        Ok(fd) => fd,
-        Err(error) => {
-            let _closed_meanwhile = file::close(caller, first);
-            return Err(error);
-        }
-    };
-    let copied = user::copy_out_value(caller.cx, at, &[first, second]).map_err(errno);
-    if copied.is_err() {
-        let _closed_meanwhile = (file::close(caller, first), file::close(caller, second));
-    }
-    copied
+    let pair = [file::opened(caller, one, flags), file::opened(caller, other, flags)];
+    file::install_pair(caller, at, pair, flags & O_CLOEXEC != 0)
 }
 
 /// An address that a program passes.

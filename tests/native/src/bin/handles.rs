@@ -1,8 +1,9 @@
 //! Files that travel through channels: what arrives, what does not, circles, long chains, and that nothing is left behind.
 
+use linux_tests::numbers::must_stay;
 use linux_tests::objects::Objects;
 use native_tests::process::{Ended, close, close_all, fork, in_a_child, pipe, read, wait, write};
-use native_tests::{DO_NOT_BLOCK, Message, channel, check, done, equal, must, receive, receive_at, send};
+use native_tests::{DO_NOT_BLOCK, Message, channel, check, done, equal, ipc_create, must, receive, receive_at, send};
 
 const NOWHERE: usize = 0x10;
 
@@ -65,6 +66,21 @@ fn a_full_table() {
     equal("a full table", ended, Ended::Exited(0));
 }
 
+/// A message that cannot be delivered, over and over, while another thread puts something where its file would have been.
+fn what_another_thread_put_there_stays() {
+    let (sender, receiver) = channel(1);
+    done("sending", send(sender, &Message::carrying(1, 0), 0));
+    must_stay("what another thread put where a file would have been stays", 5000, || {
+        must("nowhere", receive_at(receiver, NOWHERE, 0) == Err(libc::EFAULT));
+    });
+    must_stay("and where a channel would have been", 5000, || {
+        must("nowhere", ipc_create(NOWHERE as *mut i32, 1, 0) == Err(libc::EFAULT));
+    });
+    let got = done("receiving", receive(receiver, DO_NOT_BLOCK));
+    check("the message has waited", got.tag == 1 && got.fds[0] > 2);
+    close_all(&[sender, receiver, got.fds[0]]);
+}
+
 fn never_received() {
     let (sender, receiver) = channel(4);
     let (reader, writer) = pipe();
@@ -124,11 +140,14 @@ fn chain(depth: usize) -> i32 {
 }
 
 fn main() {
+    // A thread leaves something behind that the next one uses.
+    std::thread::scope(|scope| drop(scope.spawn(|| ())));
     let before = Objects::of_one_thread();
     a_pipe_arrives();
     four_at_once_in_their_places();
     a_full_table();
     never_received();
+    what_another_thread_put_there_stays();
     circles();
     before.must_be_all_there_is();
     done("close", close(chain(1000)));
