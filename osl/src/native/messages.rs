@@ -13,8 +13,8 @@ use sync::TaskContext;
 
 use super::channel::{FileMessage, Files, MOST_FILES};
 use crate::error::errno;
-use crate::file::{FileTable, Promised};
 use crate::file::in_flight::InFlight;
+use crate::file::{FileTable, Promised};
 
 /// The message with its descriptors looked up: all of them, or `EBADF`.
 pub fn taken(cx: &TaskContext, files: &FileTable, message: &Message) -> Result<FileMessage, Errno> {

@@ -11,9 +11,9 @@ use abi::process::limit;
 use libkernel::address_space::{Backing, UserAddress, user};
 
 use super::{Caller, place};
+use crate::error::errno;
 use crate::file::file::File;
 use crate::file::open::{self, Request};
-use crate::error::errno;
 use crate::file::{OpenFile, Promised, in_flight, record_locks};
 use crate::fs::Kind;
 use crate::fs::mapped_file::{self, MappedFile};
