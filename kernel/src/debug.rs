@@ -8,7 +8,8 @@ use core::hint::black_box;
 use libkernel::sched::{self, Spawn};
 use libkernel::wait::{Deadline, Mutex, WaitQueue, sleep_until};
 use libkernel::warn;
-use sync::{CpuId, CpuSet, Flag, IrqOff, SpinLock, TaskContext, order};
+use machine::{apic, probe};
+use sync::{Counter, CpuId, CpuSet, Flag, IrqOff, SpinLock, TaskContext, order};
 
 /// One word for each way to break.
 pub fn provoke(cx: &mut TaskContext, how: &[u8]) {
@@ -28,7 +29,8 @@ pub fn provoke(cx: &mut TaskContext, how: &[u8]) {
             let _held = HELD.lock_without_context();
             spin_for_ever();
         }),
-        _ => warn!("debug: only panic, overflow, calls, deadlock, lost-wake, deaf and stubborn are known"),
+        b"nmi" => nmi_that_faults(),
+        _ => warn!("debug: only panic, overflow, calls, deadlock, lost-wake, deaf, stubborn and nmi are known"),
     }
 }
 
@@ -90,4 +92,46 @@ fn spin_for_ever() {
     while black_box(true) {
         sync::cpu::relax();
     }
+}
+
+/// NMIs are this file's, and what came of them.
+static NMIS_WANTED: Flag = Flag::new(false);
+static NMIS_INSIDE: Counter = Counter::new(0);
+static NMIS_DONE: Counter = Counter::new(0);
+/// Nothing is mapped there.
+const FIRST_NOWHERE: u64 = 0xffff_ffff_0000_1000;
+const SECOND_NOWHERE: u64 = 0xffff_ffff_0000_2000;
+
+/// A page fault's address, and an NMI that faults itself before anyone has read it, while the next NMI waits.
+fn nmi_that_faults() {
+    let stay = IrqOff::new();
+    NMIS_WANTED.set();
+    let nothing = probe::word(FIRST_NOWHERE).is_none();
+    apic::ipi::nmi(sync::cpu::current());
+    while NMIS_DONE.get() < 2 {
+        sync::cpu::relax();
+    }
+    let kept = machine::trap::fault_address() == FIRST_NOWHERE;
+    NMIS_WANTED.clear();
+    drop(stay);
+    libkernel::info!("debug: two NMIs came, fault address kept: {}", kept && nothing);
+}
+
+/// Takes an NMI, if this file asked for it.
+pub fn takes_nmi() -> bool {
+    if !NMIS_WANTED.is_set() {
+        return false;
+    }
+    if NMIS_INSIDE.get() != 0 {
+        panic!("debug: an NMI came into another");
+    }
+    NMIS_INSIDE.set(1);
+    if NMIS_DONE.get() == 0 {
+        apic::ipi::nmi(sync::cpu::current());
+        black_box(probe::word(SECOND_NOWHERE));
+        (0..100_000).for_each(|_| sync::cpu::relax());
+    }
+    NMIS_DONE.set(NMIS_DONE.get() + 1);
+    NMIS_INSIDE.set(0);
+    true
 }

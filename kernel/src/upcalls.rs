@@ -3,7 +3,7 @@
 //! Invariant: a program's fault ends in `osl`, a fault while copying user memory ends in the copy, any other fault of the kernel's own
 //! ends in a report.
 
-use crate::{panic, places};
+use crate::{debug, panic, places};
 use libkernel::entry;
 use libkernel::thread::current;
 use machine::trap::Vector;
@@ -47,7 +47,9 @@ fn interrupt(frame: &mut TrapFrame, vector: Vector) {
 
 fn nmi(frame: &mut TrapFrame) {
     panic::stopped_by_another(frame);
-    places::answer(frame);
+    if !debug::takes_nmi() {
+        places::answer(frame);
+    }
 }
 
 fn double_fault(frame: &mut TrapFrame, address: u64) -> ! {

@@ -1,7 +1,10 @@
 //! Reads a word that may not be there.
 //!
 //! Invariant: the one instruction between `machine_probe` and its end may fault; the page-fault door then goes on at
-//! `machine_probe_failed` without asking anybody.
+//! `machine_probe_failed` without asking anybody. It gets there without `iretq`, which would let the next NMI in: a probe may be
+//! part of an NMI's work, whose stack is the next one's too.
+
+use crate::trap::TrapFrame;
 
 #[cfg(target_os = "none")]
 core::arch::global_asm!(
@@ -15,10 +18,22 @@ core::arch::global_asm!(
     ".size machine_probe, . - machine_probe",
     ".global machine_probe_failed",
     "machine_probe_failed:",
+    "mov r15, [rdi]",
+    "mov r14, [rdi + 8]",
+    "mov r13, [rdi + 16]",
+    "mov r12, [rdi + 24]",
+    "mov rbp, [rdi + 32]",
+    "mov rbx, [rdi + 40]",
+    "mov rax, [rdi + {FLAGS}]",
+    "mov rsp, [rdi + {STACK}]",
+    "push rax",
+    "popfq",
     "xor eax, eax",
     "xor edx, edx",
     "ret",
     ".text",
+    FLAGS = const core::mem::offset_of!(TrapFrame, rflags),
+    STACK = const core::mem::offset_of!(TrapFrame, rsp),
 );
 
 /// A word, and whether there is one (RAX and RDX).
@@ -32,7 +47,7 @@ struct Answer {
 #[cfg(target_os = "none")]
 unsafe extern "C" {
     fn machine_probe(address: u64) -> Answer;
-    fn machine_probe_failed();
+    fn machine_probe_failed(frame: *const TrapFrame) -> !;
 }
 
 /// The word at a kernel address, if something is mapped there.
@@ -58,15 +73,13 @@ fn read(_: u64) -> Option<u64> {
     None
 }
 
-/// Where to go on when the instruction at `rip` has faulted, if it is the one of `word`.
-pub(crate) fn landing(rip: u64) -> Option<u64> {
+/// Goes on behind the probe whose fault this frame is, if it is one: as if `word` had found nothing.
+pub(crate) fn end_failed(frame: &TrapFrame) {
     #[cfg(target_os = "none")]
-    {
-        (rip == machine_probe as *const () as u64).then_some(machine_probe_failed as *const () as u64)
+    if frame.rip == machine_probe as *const () as u64 {
+        // SAFETY: the frame is that of `machine_probe`, on the same stack, and what it called for keeps these registers only.
+        unsafe { machine_probe_failed(frame) }
     }
     #[cfg(not(target_os = "none"))]
-    {
-        let _ = rip;
-        None
-    }
+    let _ = frame;
 }

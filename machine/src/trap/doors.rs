@@ -46,7 +46,8 @@ pub(crate) unsafe fn prepare_syscalls() {
     let _ = (msr::STAR, SYSRET_BASE, KERNEL_CODE, FLAGS_CLEARED_BY_SYSCALL);
 }
 
-fn fault_address() -> u64 {
+/// The address of this CPU's last page fault.
+pub fn fault_address() -> u64 {
     let address;
     // SAFETY: reads a register.
     unsafe { asm!("mov {}, cr2", out(reg) address, options(nomem, nostack, preserves_flags)) };
@@ -66,11 +67,8 @@ extern "C" fn machine_trap(frame: &mut TrapFrame) {
         exception::PAGE_FAULT => {
             let address = fault_address();
             // Asked of the kernel's own frames only: a program may jump to that address too.
-            if frame.from_kernel()
-                && let Some(landing) = probe::landing(frame.rip)
-            {
-                frame.rip = landing;
-                return;
+            if frame.from_kernel() {
+                probe::end_failed(frame);
             }
             (upcalls.page_fault)(frame, address);
         }

@@ -12,6 +12,7 @@ mod legacy_pic;
 pub mod upcalls;
 pub mod vectors;
 
+pub use doors::fault_address;
 pub use frame::TrapFrame;
 pub use upcalls::{Upcalls, install};
 

@@ -17,7 +17,7 @@ use crate::file::event::anonymous_attributes;
 use crate::file::file::{File, Manner, Queues};
 use crate::file::readiness::Readiness;
 use crate::fs::Attributes;
-use crate::fs::buffer::Sink;
+use crate::fs::buffer::{Sink, partial};
 use crate::process::signals::{SignalSet, watch};
 use crate::process::{Task, current};
 
@@ -78,7 +78,10 @@ impl File for SignalFile {
         let mut read = 0;
         while let Some(taken) = next {
             let record = record(&taken);
-            into.put(cx, record.as_bytes())?;
+            // What a fault meets is taken, as Linux does; what was told before counts.
+            if let Err(error) = into.put(cx, record.as_bytes()) {
+                return partial(read, error);
+            }
             read += size_of::<SignalRecord>();
             next = if into.remaining() < size_of::<SignalRecord>() { None } else { self.take(cx, &task) };
         }

@@ -34,7 +34,7 @@ fn close_one(socket: &Arc<Socket>, nobody_accepted: bool) {
     }
     registry::remove(socket);
     let off = PreemptOff::new();
-    if let Some(peer) = peer.filter(|_| socket.sort().is_connected()) {
+    if let Some(peer) = peer.as_ref().filter(|_| socket.sort().is_connected()) {
         let mut others = peer.state.lock_without_context();
         others.shut = Shut::all();
         if !queue.is_empty() || nobody_accepted {
@@ -44,8 +44,10 @@ fn close_one(socket: &Arc<Socket>, nobody_accepted: bool) {
         peer.changed(&off);
     }
     socket.changed(&off);
-    wake_wanting(&off, wanting);
     drop(off);
+    wake_wanting(wanting);
+    // It may be the last reference to it, and so to much else.
+    drop(peer);
     for connection in pending {
         close_one(&connection, true);
     }
@@ -79,6 +81,6 @@ pub fn shutdown(cx: &mut TaskContext, socket: &Arc<Socket>, how: i32) -> Result<
     }
     let wanting = core::mem::take(&mut socket.state.lock(cx).wanting);
     socket.changed(cx);
-    wake_wanting(cx, wanting);
+    wake_wanting(wanting);
     Ok(())
 }

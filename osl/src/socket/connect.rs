@@ -113,7 +113,7 @@ fn replace_peer(cx: &mut TaskContext, socket: &Arc<Socket>, peer: Option<Arc<Soc
     let wanting = if is_same { Vec::new() } else { core::mem::take(&mut state.wanting) };
     drop(state);
     socket.has_room(cx);
-    wake_wanting(cx, wanting);
+    wake_wanting(wanting);
     let Some(before) = before.filter(|_| !is_same) else { return };
     // What the former peer had sent is lost; if it still talks to this socket only, it hears of that.
     let mut others = before.state.lock(cx);

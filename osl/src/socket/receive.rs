@@ -212,6 +212,6 @@ fn use_up(cx: &mut TaskContext, socket: &Socket, message: &Arc<Message>, count: 
     let wanting = if state.queue.len() <= LONGEST_QUEUE { core::mem::take(&mut state.wanting) } else { Vec::new() };
     drop(state);
     drop(gone);
-    wake_wanting(cx, wanting);
+    wake_wanting(wanting);
     (parcel.map(|parcel| parcel.share()).unwrap_or_default(), is_finished)
 }

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use abi::Errno;
 use libkernel::wait::Deadline;
-use sync::{Allows, TaskContext};
+use sync::{PreemptOff, TaskContext};
 
 use super::address::Name;
 use super::message::{Message, Queued, gather};
@@ -141,9 +141,10 @@ fn want(state: &mut State, sender: &Arc<Socket>) {
 }
 
 /// Senders that waited for a queue to become shorter look again.
-pub fn wake_wanting<X: Allows<sync::kind::Irq>>(context: &X, wanting: Vec<Weak<Socket>>) {
+pub fn wake_wanting(wanting: Vec<Weak<Socket>>) {
     for sender in wanting.into_iter().filter_map(|sender| sender.upgrade()) {
-        sender.has_room(context);
+        // No longer: the last reference to it may be this one.
+        sender.has_room(&PreemptOff::new());
     }
 }
 
@@ -174,7 +175,7 @@ fn forget_peer(cx: &mut TaskContext, socket: &Arc<Socket>, gone: &Arc<Socket>) -
     drop(peer);
     drop(lost);
     socket.has_room(cx);
-    wake_wanting(cx, wanting);
+    wake_wanting(wanting);
     Errno::ECONNREFUSED
 }
 

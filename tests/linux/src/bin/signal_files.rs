@@ -2,7 +2,7 @@
 
 use linux_tests::process::{Ended, in_a_child, my_pid};
 use linux_tests::signal::{block, raise, set_of};
-use linux_tests::{Errno, call, check, done, equal, must, must_equal, sleep_ms};
+use linux_tests::{Errno, call, check, done, equal, memory, must, must_equal, sleep_ms};
 
 const RECORD: usize = 128;
 
@@ -15,6 +15,7 @@ fn main() {
     polled();
     another_mask();
     shared_with_a_child();
+    a_fault_after_some();
     wrong_arguments();
 }
 
@@ -162,6 +163,25 @@ fn shared_with_a_child() {
     });
     equal("a child reads its own signals from it", child, Ended::Exited(0));
     equal("and the parent its own", read(fd, 1).map(|got| got.len()), Ok(1));
+    close(fd);
+}
+
+fn a_fault_after_some() {
+    let signals = [libc::SIGUSR1, libc::SIGUSR2, libc::SIGTERM];
+    let fd = done("signalfd", file(-1, &signals, libc::SFD_NONBLOCK));
+    signals.into_iter().for_each(raise);
+    let pages = memory::anonymous(2);
+    done("mprotect", memory::protect(pages + memory::PAGE, memory::PAGE, libc::PROT_NONE));
+    let last = pages + memory::PAGE - RECORD;
+    equal("a fault after one record is a short read", call!(SYS_read, fd, last, 3 * RECORD), Ok(RECORD));
+    // SAFETY: the first of the two pages is ours, and the record was read into its end.
+    let first = unsafe { *(last as *const Record) };
+    equal("of the first signal", first.signal(), libc::SIGUSR1);
+    let left: Vec<i32> = std::iter::from_fn(|| read(fd, 1).ok()).map(|got| got[0].signal()).collect();
+    equal("the one that met the fault is gone, the next is not", left, vec![libc::SIGTERM]);
+    raise(libc::SIGUSR1);
+    equal("a fault at once is an error", call!(SYS_read, fd, pages + memory::PAGE, RECORD), Err(libc::EFAULT));
+    equal("and takes the signal all the same", read(fd, 1).map(|_| ()), Err(libc::EAGAIN));
     close(fd);
 }
 
