@@ -4,8 +4,6 @@
 //! `machine_probe_failed` without asking anybody. It gets there without `iretq`, which would let the next NMI in: a probe may be
 //! part of an NMI's work, whose stack is the next one's too.
 
-use crate::trap::TrapFrame;
-
 #[cfg(target_os = "none")]
 core::arch::global_asm!(
     ".section .text.machine_probe, \"ax\", @progbits",
@@ -24,16 +22,14 @@ core::arch::global_asm!(
     "mov r12, [rdi + 24]",
     "mov rbp, [rdi + 32]",
     "mov rbx, [rdi + 40]",
-    "mov rax, [rdi + {FLAGS}]",
-    "mov rsp, [rdi + {STACK}]",
+    "mov rax, [rdi + 48]",
+    "mov rsp, [rdi + 56]",
     "push rax",
     "popfq",
     "xor eax, eax",
     "xor edx, edx",
     "ret",
     ".text",
-    FLAGS = const core::mem::offset_of!(TrapFrame, rflags),
-    STACK = const core::mem::offset_of!(TrapFrame, rsp),
 );
 
 /// A word, and whether there is one (RAX and RDX).
@@ -47,7 +43,7 @@ struct Answer {
 #[cfg(target_os = "none")]
 unsafe extern "C" {
     fn machine_probe(address: u64) -> Answer;
-    fn machine_probe_failed(frame: *const TrapFrame) -> !;
+    fn machine_probe_failed(kept: *const Kept) -> !;
 }
 
 /// The word at a kernel address, if something is mapped there.
@@ -73,13 +69,33 @@ fn read(_: u64) -> Option<u64> {
     None
 }
 
-/// Goes on behind the probe whose fault this frame is, if it is one: as if `word` had found nothing.
-pub(crate) fn end_failed(frame: &TrapFrame) {
+/// What `machine_probe` found in the registers that it has to keep, in the order in which it takes them back.
+#[repr(C)]
+pub(crate) struct Kept {
+    /// R15, R14, R13, R12, RBP, RBX.
+    pub registers: [u64; 6],
+    pub flags: u64,
+    pub stack: u64,
+}
+
+/// Is this the one instruction that may fault?
+pub(crate) fn is_at(rip: u64) -> bool {
     #[cfg(target_os = "none")]
-    if frame.rip == machine_probe as *const () as u64 {
-        // SAFETY: the frame is that of `machine_probe`, on the same stack, and what it called for keeps these registers only.
-        unsafe { machine_probe_failed(frame) }
+    return rip == machine_probe as *const () as u64;
+    #[cfg(not(target_os = "none"))]
+    return rip == 0;
+}
+
+/// Goes on behind the probe that has faulted: `word` has found nothing.
+///
+/// # Safety
+/// The registers are those of the fault, which `is_at` and on this stack, and the caller has nothing left to do.
+pub(crate) unsafe fn end_failed(kept: &Kept) -> ! {
+    #[cfg(target_os = "none")]
+    // SAFETY: the caller's; the stack is as `machine_probe` left it, and it owes its caller no other registers.
+    unsafe {
+        machine_probe_failed(kept)
     }
     #[cfg(not(target_os = "none"))]
-    let _ = frame;
+    unreachable!("a probe of the host at {:#x} with {:x?}, {:#x}", kept.stack, kept.registers, kept.flags)
 }

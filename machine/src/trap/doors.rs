@@ -67,8 +67,10 @@ extern "C" fn machine_trap(frame: &mut TrapFrame) {
         exception::PAGE_FAULT => {
             let address = fault_address();
             // Asked of the kernel's own frames only: a program may jump to that address too.
-            if frame.from_kernel() {
-                probe::end_failed(frame);
+            if frame.from_kernel() && probe::is_at(frame.rip) {
+                let registers = [frame.r15, frame.r14, frame.r13, frame.r12, frame.rbp, frame.rbx];
+                // SAFETY: the frame is that of this fault, and nothing has been done about it yet.
+                unsafe { probe::end_failed(&probe::Kept { registers, flags: frame.rflags, stack: frame.rsp }) }
             }
             (upcalls.page_fault)(frame, address);
         }
