@@ -6,6 +6,7 @@
 pub use linux_tests::{check, done, equal, fail, must, must_equal, process, sleep_ms, soak};
 
 pub mod opcode;
+pub mod rings;
 
 use linux_tests::Errno;
 
@@ -60,6 +61,11 @@ pub struct Submission {
     pub length: u32,
     pub offset: u32,
     pub timeout: u64,
+}
+
+/// One that needs nothing else.
+pub fn op(user_data: u64, opcode: u32, fd: i32) -> Submission {
+    Submission { user_data, opcode, fd, ..Submission::default() }
 }
 
 /// One operation, done.

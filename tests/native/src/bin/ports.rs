@@ -4,16 +4,12 @@ use linux_tests::objects::Objects;
 use native_tests::opcode::{NOTHING, NOTIFIED, READ, RECEIVE, SEND, TIMEOUT, WRITE};
 use native_tests::process::{Ended, close, close_all, exit_now, fork, in_a_child, kill, pipe, read, wait as wait_for, write};
 use native_tests::{
-    Completion, DO_NOT_BLOCK, Message, Submission, channel, check, done, equal, io_create, must, must_equal, notify, notify_create, port,
-    receive, send, sleep_ms, submit, submit_from, unless_busy, until_busy, wait, wait_at,
+    Completion, DO_NOT_BLOCK, Message, Submission, channel, check, done, equal, io_create, must, must_equal, notify, notify_create, op,
+    port, receive, send, sleep_ms, submit, submit_from, unless_busy, until_busy, wait, wait_at,
 };
 
 const NOWHERE: usize = 0x10;
 const MILLISECOND: u64 = 1_000_000;
-
-fn op(user_data: u64, opcode: u32, fd: i32) -> Submission {
-    Submission { user_data, opcode, fd, ..Submission::default() }
-}
 
 fn over(entry: Submission, buffer: &mut [u8]) -> Submission {
     Submission { buffer: buffer.as_mut_ptr().addr() as u64, length: buffer.len() as u32, ..entry }

@@ -1,80 +1,17 @@
 //! Rings: a port's queues in memory that it shares with the program, and indices that lie.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 
 use linux_tests::objects::Objects;
 use native_tests::opcode::{NOTHING, NOTIFIED, READ, RECEIVE, TIMEOUT};
 use native_tests::process::{Ended, close, close_all, exit_now, fork, in_a_child, kill, pipe, wait as wait_for, write};
+use native_tests::rings::{HEAD, Rings, TAIL, word};
 use native_tests::{
-    Completion, Message, RingParams, Submission, channel, check, done, equal, must, must_equal, notify, notify_create, port, ring_enter,
-    send, setup_rings, setup_rings_at, submit, unless_busy, until_busy, wait,
+    Message, RingParams, Submission, channel, check, done, equal, must, must_equal, notify, notify_create, op, port, ring_enter, send,
+    setup_rings, setup_rings_at, submit, unless_busy, until_busy, wait,
 };
 
 const NOWHERE: usize = 0x10;
-const HEAD: usize = 0;
-const TAIL: usize = 4;
-const ENTRIES: usize = 64;
-
-/// A port in ring mode, as its program sees it.
-struct Rings {
-    port: i32,
-    params: RingParams,
-    submissions: usize,
-    completions: usize,
-}
-
-fn map(fd: i32) -> usize {
-    done("mmap", linux_tests::memory::map(0, 4096, linux_tests::memory::READ_WRITE, libc::MAP_SHARED, fd, 0))
-}
-
-fn word(at: usize) -> &'static AtomicU32 {
-    // SAFETY: a word of a ring's page, which stays mapped as long as it is used.
-    unsafe { &*(at as *const AtomicU32) }
-}
-
-impl Rings {
-    fn new(submissions: u32, completions: u32) -> Self {
-        let port = port();
-        let mut params = RingParams { submissions, completions, ..RingParams::default() };
-        must_equal("io_setup_rings", setup_rings(port, &mut params), Ok(0));
-        Rings { port, params, submissions: map(params.submission_fd), completions: map(params.completion_fd) }
-    }
-
-    fn push(&self, entry: Submission) {
-        let tail = word(self.submissions + TAIL).load(Ordering::Relaxed);
-        let place = self.submissions + ENTRIES + (tail & (self.params.submissions - 1)) as usize * size_of::<Submission>();
-        // SAFETY: an entry of the ring's page that the kernel does not look at before the tail says so.
-        unsafe { (place as *mut Submission).write_volatile(entry) };
-        word(self.submissions + TAIL).store(tail.wrapping_add(1), Ordering::Release);
-    }
-
-    fn pop(&self) -> Option<Completion> {
-        let head = word(self.completions + HEAD).load(Ordering::Relaxed);
-        if head == word(self.completions + TAIL).load(Ordering::Acquire) {
-            return None;
-        }
-        let place = self.completions + ENTRIES + (head & (self.params.completions - 1)) as usize * size_of::<Completion>();
-        // SAFETY: an entry of the ring's page that the kernel does not write before the head says so.
-        let entry = unsafe { (place as *const Completion).read_volatile() };
-        word(self.completions + HEAD).store(head.wrapping_add(1), Ordering::Release);
-        Some(entry)
-    }
-
-    fn all(&self) -> Vec<(u64, i64)> {
-        std::iter::from_fn(|| self.pop()).map(|one| (one.user_data, one.result)).collect()
-    }
-
-    fn close(self) {
-        for at in [self.submissions, self.completions] {
-            done("munmap", linux_tests::memory::unmap(at, 4096));
-        }
-        close_all(&[self.port, self.params.submission_fd, self.params.completion_fd]);
-    }
-}
-
-fn op(user_data: u64, opcode: u32, fd: i32) -> Submission {
-    Submission { user_data, opcode, fd, ..Submission::default() }
-}
 
 fn bad_arguments() {
     let port = port();

@@ -4,21 +4,30 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use native_tests::opcode::{NOTHING, NOTIFIED, READ, RECEIVE, TIMEOUT};
 use native_tests::process::{Ended, close, close_all, fork, kill, pipe, wait as wait_for, write};
+use native_tests::rings::Rings;
 use native_tests::soak::{Random, sign_of_life, soak};
 use native_tests::{
-    Completion, Message, Submission, channel, done, fail, must, must_equal, notify, notify_create, port, send, submit, wait,
+    Completion, Message, Submission, channel, done, fail, must, must_equal, notify, notify_create, op, port, ring_enter, send, submit, wait,
 };
 
 fn main() {
     soak("each operation completed once", |random| match random.below(4) {
-        0 | 1 => many_producers(random),
+        0 => many_producers(random),
+        1 => through_rings(random),
         2 => fulfilled_by_others(random),
         _ => gone_while_it_waits(random),
     });
 }
 
-fn op(user_data: u64, opcode: u32, fd: i32) -> Submission {
-    Submission { user_data, opcode, fd, ..Submission::default() }
+/// Something that is done at once, or after a moment.
+fn begin_any(random: &mut Random, port: i32, number: u64) {
+    begin(port, any(random, number));
+    random.dawdle();
+}
+
+fn any(random: &mut Random, number: u64) -> Submission {
+    let timeout = random.number() % 300_000;
+    if random.below(2) == 0 { op(number, NOTHING, -1) } else { Submission { timeout, ..op(number, TIMEOUT, -1) } }
 }
 
 /// Until it is accepted: a port that is full accepts nothing.
@@ -59,19 +68,51 @@ fn many_producers(random: &mut Random) {
         for producer in 0..producers {
             let mut own = random.fork();
             scope.spawn(move || {
-                for number in producer * each..(producer + 1) * each {
-                    let timeout = own.number() % 300_000;
-                    begin(
-                        port,
-                        if own.below(2) == 0 { op(number, NOTHING, -1) } else { Submission { timeout, ..op(number, TIMEOUT, -1) } },
-                    );
-                    own.dawdle();
-                }
+                (producer * each..(producer + 1) * each).for_each(|number| begin_any(&mut own, port, number));
             });
         }
         take_all(random, port, producers * each, |_| ());
     });
     close_all(&[port]);
+}
+
+/// One thread by rings of any size, others by calls; handlers write into the ring meanwhile.
+fn through_rings(random: &mut Random) {
+    let rings = Rings::new(1 << random.below(7), 1 << random.below(8));
+    let (producers, each) = (random.below(4) as u64, 10 + random.below(120) as u64);
+    let (count, port) = ((producers + 1) * each, rings.port);
+    std::thread::scope(|scope| {
+        for producer in 0..producers {
+            let mut own = random.fork();
+            scope.spawn(move || (producer * each..(producer + 1) * each).for_each(|number| begin_any(&mut own, port, number)));
+        }
+        let (mut seen, mut left, mut next) = (vec![false; count as usize], count, producers * each);
+        while left != 0 {
+            let pushed = random.below(rings.params.submissions as usize + 1).min((count - next) as usize) as u32;
+            (0..pushed).for_each(|_| {
+                rings.push(any(random, next));
+                next += 1;
+            });
+            let under_way = (left - (count - next)).min(u64::from(rings.params.completions));
+            let mut to_submit = pushed;
+            loop {
+                let least = if to_submit == 0 { random.below(under_way as usize + 1) } else { 0 };
+                done("io_ring_enter", ring_enter(port, to_submit, least as u32, 0));
+                for (number, result) in rings.all() {
+                    must_equal("its result", result, 0);
+                    must("a completion came twice", !std::mem::replace(&mut seen[number as usize], true));
+                    left -= 1;
+                }
+                to_submit = rings.waiting();
+                if to_submit == 0 {
+                    break;
+                }
+            }
+            sign_of_life();
+            random.dawdle();
+        }
+    });
+    rings.close();
 }
 
 /// Messages, notifications and bytes that others send after the port began to wait for them.
