@@ -20,6 +20,17 @@ macro_rules! shared_static {
     )* };
 }
 
+/// The same of so many values, of which one is given.
+#[macro_export]
+macro_rules! shared_array {
+    ($($(#[$meta:meta])* $visibility:vis static $name:ident: [$type:ty; $count:expr] = $value:expr;)*) => { $(
+        #[cfg(not(any(loom, shuttle)))]
+        $(#[$meta])* $visibility static $name: [$type; $count] = [const { $value }; $count];
+        #[cfg(any(loom, shuttle))]
+        $crate::made_per_execution! { $(#[$meta])* $visibility $name: [$type; $count] = core::array::from_fn(|_| $value) }
+    )* };
+}
+
 /// The same of a value per CPU, of which one is given.
 #[macro_export]
 macro_rules! shared_per_cpu {

@@ -70,6 +70,24 @@ pub enum Twin {
     IndexBeforeEntry,
     /// A ring's index that makes no sense is believed.
     IndexBelieved,
+    /// A waiter for a word compares it before it locks the bucket.
+    WordComparedUnlocked,
+    /// Waiters that move to another word count there only when its bucket is unlocked.
+    MovedCountedLate,
+    /// A waiter that was moved looks for itself where it was.
+    MovedNotFollowed,
+    /// A waiter that gives up says so though a wake was for it.
+    ChosenGivesUp,
+    /// A wait for several words leaves the others entered when one was woken.
+    OthersLeftEntered,
+    /// An owner that has found nobody in line lets go without looking again.
+    FreedUnseen,
+    /// A lock is handed to who was first in line, wherever that one is now.
+    HeirUnseen,
+    /// A waiter gets in line for a lock whose owner has ended.
+    DeadGetWaiters,
+    /// An owner that hands its lock over keeps what it was lent.
+    LoanKept,
 }
 
 /// Does this run make that mistake?

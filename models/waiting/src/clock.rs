@@ -11,6 +11,10 @@ pub fn now() -> u64 {
     NOW.get()
 }
 
+pub fn boot_time() -> u64 {
+    0
+}
+
 pub fn set(nanoseconds: u64) {
     NOW.set(nanoseconds);
 }

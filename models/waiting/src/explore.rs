@@ -89,7 +89,7 @@ fn explore(broken: Option<Twin>, extent: Extent, scenario: impl Fn() + Send + Sy
         scenario();
     };
     twin::make(broken);
-    let found = catch_unwind(AssertUnwindSafe(|| check(extent, run)));
+    let found = catch_unwind(AssertUnwindSafe(|| check(extent, broken.is_some(), run)));
     twin::make(None);
     twin::interrupt_with(None);
     let verdict = VERDICT.take();
@@ -130,7 +130,7 @@ fn text(found: &(dyn std::any::Any + Send)) -> &str {
 }
 
 #[cfg(loom)]
-fn check(extent: Extent, run: impl Fn() + Send + Sync + 'static) {
+fn check(extent: Extent, _: bool, run: impl Fn() + Send + Sync + 'static) {
     let mut model = loom::model::Builder::new();
     model.max_branches = 100_000;
     model.preemption_bound = match extent {
@@ -140,12 +140,23 @@ fn check(extent: Extent, run: impl Fn() + Send + Sync + 'static) {
     model.check(run);
 }
 
-/// Schedules by lot, half of them, and by priorities that change a few times.
+/// Schedules by lot, half of them, and by priorities that change a few times. A twin gets the same ones each time, and more of them: it
+/// must not pass by bad luck.
 #[cfg(shuttle)]
-fn check(_: Extent, run: impl Fn() + Send + Sync + 'static) {
+fn check(_: Extent, is_broken: bool, run: impl Fn() + Send + Sync + 'static) {
+    use shuttle::Runner;
+    use shuttle::scheduler::{PctScheduler, RandomScheduler};
     const SCHEDULES: usize = 2_000;
+    const OF_TWINS: usize = 20_000;
+    const SEED: u64 = 1;
+    const CHANGES: usize = 3;
     let run = std::sync::Arc::new(run);
     let same = run.clone();
-    shuttle::check_random(move || same(), SCHEDULES);
-    shuttle::check_pct(move || run(), SCHEDULES, 3);
+    let (lots, priorities) = if is_broken {
+        (RandomScheduler::new_from_seed(SEED, OF_TWINS), PctScheduler::new_from_seed(SEED, CHANGES, OF_TWINS))
+    } else {
+        (RandomScheduler::new(SCHEDULES), PctScheduler::new(CHANGES, SCHEDULES))
+    };
+    Runner::new(lots, Default::default()).run(move || same());
+    Runner::new(priorities, Default::default()).run(move || run());
 }

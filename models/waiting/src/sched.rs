@@ -1,6 +1,6 @@
 //! The scheduler, played: a woken thread runs on at once.
 
-use crate::thread::{Thread, current};
+use crate::thread::{Scheduling, Thread, current};
 use std::sync::Arc;
 use sync::TaskContext;
 
@@ -14,6 +14,13 @@ pub fn wake(thread: &Arc<Thread>) {
 /// To whom the CPU goes next is not played here.
 pub fn wake_donating(_: &TaskContext, thread: &Arc<Thread>) {
     wake(thread);
+}
+
+/// What is lent is written down; no queue is there to be rearranged.
+pub fn lend_standing<X>(_: &X, thread: &Arc<Thread>, lent: Option<Scheduling>) -> bool {
+    let before = thread.standing.effective();
+    thread.standing.lend(lent);
+    thread.standing.effective() != before
 }
 
 pub mod switch {

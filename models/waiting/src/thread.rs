@@ -5,14 +5,21 @@
 #[path = "../../../libkernel/src/thread/waiting.rs"]
 pub mod waiting;
 
+#[path = "../../../libkernel/src/thread/scheduling.rs"]
+pub mod scheduling;
+
 use crate::explore::{Condvar, Mutex};
+use scheduling::Standing;
 use std::sync::Arc;
 use sync::{Flag, Park, TaskContext};
 use waiting::WaitRecord;
 
+pub use scheduling::Scheduling;
+
 pub struct Thread {
     pub park: Park,
     pub(crate) waits: WaitRecord,
+    pub(crate) standing: Standing,
     interrupted: Flag,
     queued: Mutex<bool>,
     scheduler: Condvar,
@@ -23,10 +30,15 @@ impl Thread {
         Arc::new(Thread {
             park: Park::new(),
             waits: WaitRecord::new(),
+            standing: Standing::new(Scheduling::NORMAL),
             interrupted: Flag::new(false),
             queued: Mutex::new(false),
             scheduler: Condvar::new(),
         })
+    }
+
+    pub fn effective_scheduling(&self) -> Scheduling {
+        self.standing.effective()
     }
 
     pub fn is_interrupted(&self) -> bool {
@@ -60,6 +72,11 @@ impl Thread {
         }
         *queued = false;
     }
+}
+
+pub mod registers {
+    /// As the machine's.
+    pub const USER_END: u64 = 0x7fff_ffff_f000;
 }
 
 pub mod stack {

@@ -16,6 +16,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use arrayvec::ArrayVec;
+use sync::twin::{self, Twin};
 use sync::{Flag, Published, SpinGuard, SpinLock, TaskContext, fence_full, order};
 
 /// How many are taken out between two calls to them.
@@ -116,10 +117,12 @@ impl<W: Waits> Default for Line<W> {
 }
 
 impl<W: Waits> Line<W> {
-    /// Nobody waits.
-    pub const fn new() -> Self {
-        let bucket = Bucket { entries: VecDeque::new(), arrivals: 0, locks: Vec::new() };
-        Self { announced: Published::<u32>::new(0), bucket: SpinLock::new(bucket) }
+    sync::const_unless_loom! {
+        /// Nobody waits.
+        pub const fn new() -> Self {
+            let bucket = Bucket { entries: VecDeque::new(), arrivals: 0, locks: Vec::new() };
+            Self { announced: Published::<u32>::new(0), bucket: SpinLock::new(bucket) }
+        }
     }
 
     /// Whether a wake has anybody to look for. Asked after the word was written, with a full fence in between.
@@ -147,15 +150,18 @@ impl<W: Waits> Line<W> {
     /// wake may take some of them, and their count, at once. The caller retracts them where they came from.
     pub fn receive(&self, from: &mut Bucket<W>, bucket: &mut Bucket<W>, place: usize, order: Move) -> (usize, Result<(), Refused>) {
         let (moved, answer) = from.carry(bucket, place, order);
-        self.announced.fetch_add(u32::try_from(moved).unwrap_or(u32::MAX));
+        if !twin::is(Twin::MovedCountedLate) {
+            self.announced.fetch_add(u32::try_from(moved).unwrap_or(u32::MAX));
+        }
         (moved, answer)
     }
 
     /// Enters if `check`, asked under the lock, has nothing against it: comparing the word and queueing are one step to every waker.
-    pub fn enter<E>(&self, cx: &TaskContext, entry: Entry<W>, full: E, check: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+    pub fn enter<E>(&self, cx: &TaskContext, entry: Entry<W>, full: E, check: impl Fn() -> Result<(), E>) -> Result<(), E> {
         self.announce();
+        let early = twin::is(Twin::WordComparedUnlocked).then(&check);
         let mut bucket = self.lock(cx);
-        let entered = check().and_then(|()| bucket.make_room(1).map_err(|_| full));
+        let entered = early.unwrap_or_else(check).and_then(|()| bucket.make_room(1).map_err(|_| full));
         let refused = match entered {
             Ok(()) => {
                 bucket.insert(entry);
@@ -306,7 +312,7 @@ pub fn lock_of<'a, W: Waits>(
         if waiter.woken().is_set() {
             return None;
         }
-        if waiter.place().load() == place {
+        if waiter.place().load() == place || twin::is(Twin::MovedNotFollowed) {
             return Some((line, bucket));
         }
     }

@@ -9,6 +9,7 @@ use abi::Errno;
 use abi::constant::*;
 use libkernel::address_space::{UserAddress, user};
 use sync::TaskContext;
+use sync::twin::{self, Twin};
 
 use super::bucket::{Guard, Waits};
 use super::lend::settle;
@@ -69,7 +70,8 @@ fn hand_over(cx: &TaskContext, me: &Arc<Owner>, home: &Home, way: Way) -> Result
     let heir = line.lock(cx).waiting(home.key).next().map(|entry| entry.waiter.clone());
     let Some(heir) = heir else {
         let mut bucket = line.lock(cx);
-        return if bucket.waiting(home.key).next().is_some() { Ok(Claim::Again) } else { set_free(&mut bucket, home, way) };
+        let someone_came = bucket.waiting(home.key).next().is_some() && !twin::is(Twin::FreedUnseen);
+        return if someone_came { Ok(Claim::Again) } else { set_free(&mut bucket, home, way) };
     };
     let Some(claim) = heir.claim.as_ref().filter(|_| heir.claims(home.key)) else {
         return Err(Errno::EINVAL);
@@ -83,7 +85,9 @@ fn hand_over(cx: &TaskContext, me: &Arc<Owner>, home: &Home, way: Way) -> Result
         line.retract(1);
         let owner = claim.owner.clone();
         call(cx, [heir]);
-        settle(cx, me.clone());
+        if !twin::is(Twin::LoanKept) {
+            settle(cx, me.clone());
+        }
         settle(cx, owner);
     }
     handed
@@ -109,7 +113,7 @@ fn pass_on(
     way: Way,
 ) -> Result<Claim, Errno> {
     let is_first = bucket.waiting(home.key).next().is_some_and(|entry| Arc::ptr_eq(&entry.waiter, heir));
-    let Some(claim) = heir.claim.as_ref().filter(|_| is_first) else {
+    let Some(claim) = heir.claim.as_ref().filter(|_| is_first || twin::is(Twin::HeirUnseen)) else {
         return Ok(Claim::Again);
     };
     let Some(lock) = bucket.locks.iter_mut().find(|lock| lock.key == home.key && Arc::ptr_eq(&lock.owner, me)) else {

@@ -12,6 +12,7 @@ use libkernel::KernelError;
 use libkernel::address_space::{UserAddress, user};
 use libkernel::thread::current;
 use sync::TaskContext;
+use sync::twin::{self, Twin};
 
 use super::bucket::{self, Key};
 use super::lend::{reaches, settle};
@@ -193,7 +194,7 @@ pub fn attach(bucket: &mut Bucket, holder: Option<(&mut Holdings, &Arc<Owner>)>,
         return Ok(Claim::Again);
     }
     // Its words were marked before it was marked itself: what still names it never will be.
-    if holdings.gone {
+    if holdings.gone && !twin::is(Twin::DeadGetWaiters) {
         return Err(Errno::ESRCH);
     }
     record(bucket, holdings, owner, attempt, word)

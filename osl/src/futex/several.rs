@@ -10,6 +10,7 @@ use abi::Errno;
 use libkernel::KernelError;
 use libkernel::wait::WaitQueue;
 use sync::TaskContext;
+use sync::twin::{self, Twin};
 
 use super::table::Word;
 use super::until::Until;
@@ -40,6 +41,9 @@ pub fn wait(cx: &mut TaskContext, wishes: &[Wish], until: Until) -> Result<usize
     for (index, waiter) in waiters.iter().enumerate() {
         if !leave(cx, waiter) {
             woken = Some(index);
+            if twin::is(Twin::OthersLeftEntered) {
+                break;
+            }
         }
     }
     match (woken, slept) {

@@ -20,14 +20,16 @@ use crate::error::errno;
 
 /// Bytes of a futex; its address is a multiple of them.
 pub const WORD_BYTES: u64 = 4;
-/// Buckets of one space; a power of two.
-const OF_SPACE: usize = 64;
+/// Buckets of one space; a power of two. Model checkers make them anew for each execution.
+const OF_SPACE: usize = if cfg!(any(loom, shuttle)) { 4 } else { 64 };
 /// Buckets of all shared memory; a power of two.
 const OF_ALL: usize = 256;
 /// Places in the common table have this bit.
 const COMMON: usize = 1;
 
-static SHARED: [Line; OF_ALL] = [const { Line::new() }; OF_ALL];
+sync::shared_array! {
+    static SHARED: [Line; OF_ALL] = Line::new();
+}
 
 /// The buckets of one address space.
 pub struct Table(Box<[Line]>);

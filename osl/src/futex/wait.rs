@@ -10,6 +10,7 @@ use libkernel::KernelError;
 use libkernel::address_space::{UserAddress, user};
 use libkernel::thread::current;
 use sync::TaskContext;
+use sync::twin::{self, Twin};
 
 use super::bucket;
 use super::owner::Owner;
@@ -54,7 +55,7 @@ pub fn wait(cx: &mut TaskContext, me: &Owner, wish: Wish, until: Until) -> Resul
     match slept {
         Ok(()) => Ok(()),
         // Woken just before it gave up: the wake was for it, and nobody else will get it.
-        Err(_) if !leave(cx, waiter) => Ok(()),
+        Err(_) if !leave(cx, waiter) && !twin::is(Twin::ChosenGivesUp) => Ok(()),
         Err(KernelError::TimedOut) => Err(Errno::ETIMEDOUT),
         Err(_) => Err(Errno::EINTR),
     }

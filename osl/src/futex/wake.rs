@@ -5,6 +5,7 @@
 
 use abi::Errno;
 use libkernel::address_space::{UserAddress, user};
+use sync::twin::{self, Twin};
 use sync::{TaskContext, fence_full};
 
 use super::bucket::{self, Batch, Guard, Key, Move, Refused};
@@ -93,6 +94,9 @@ pub fn requeue(cx: &mut TaskContext, two: Two, expected: Option<u32>) -> Result<
             let more = batch.is_full() && woken + batch.len() < two.woken;
             woken += batch.len();
             let carried = if core::ptr::eq(source, target) { 0 } else { moved };
+            if twin::is(Twin::MovedCountedLate) {
+                (0..carried).for_each(|_| target.announce());
+            }
             source.retract(batch.len() + carried);
             target.retract(1);
             call(cx, batch);
