@@ -102,6 +102,14 @@ impl CompletionPort {
         }
     }
 
+    /// As `stir`, and hands the CPU to the thread that has to look.
+    pub fn stir_donating(&self, cx: &TaskContext, id: OperationId) {
+        let is_new = self.state.lock(cx).places.stir(id);
+        if is_new {
+            self.arrived.wake_one_donating(cx);
+        }
+    }
+
     /// An operation to look at.
     pub fn take_stirred(&self, cx: &TaskContext) -> Option<OperationId> {
         self.state.lock(cx).places.take_stirred()
@@ -206,8 +214,11 @@ pub struct Bell {
 }
 
 impl Alert for Bell {
-    fn ring(&self) {
-        self.port.stir(&IrqOff::new(), self.id);
+    fn ring(&self, donor: Option<&TaskContext>) {
+        match donor {
+            Some(cx) => self.port.stir_donating(cx, self.id),
+            None => self.port.stir(&IrqOff::new(), self.id),
+        }
     }
 }
 

@@ -6,7 +6,6 @@
 use super::sleep::{manner, wait, without_end};
 use super::waiter::{Alert, ByArrival, Deadline, Place};
 use crate::error::KernelError;
-use crate::sched;
 use crate::thread::Thread;
 use crate::thread::waiting::Manner;
 use alloc::sync::Arc;
@@ -112,12 +111,12 @@ impl WaitQueue {
     /// As `wake_one`, and hands the woken thread this CPU at its next switch, if it may run here: for one who is about
     /// to sleep or to end. With watchers only, to the last of them.
     pub fn wake_one_donating(&self, cx: &TaskContext) {
-        self.wake_with(cx, Some(1), |thread, is_last| if is_last { sched::wake_donating(cx, thread) } else { sched::wake(thread) });
+        self.wake_for(cx, Some(1), Some(cx));
     }
 
     /// As `wake_all`, and hands the CPU to the last of them in the same way.
     pub fn wake_all_donating(&self, cx: &TaskContext) {
-        self.wake_with(cx, None, |thread, is_last| if is_last { sched::wake_donating(cx, thread) } else { sched::wake(thread) });
+        self.wake_for(cx, None, Some(cx));
     }
 
     /// Wakes everyone that waits now.
@@ -136,11 +135,11 @@ impl WaitQueue {
     }
 
     fn wake<X: Allows<kind::Irq>>(&self, context: &X, exclusives: Option<usize>) {
-        self.wake_with(context, exclusives, |thread, _| sched::wake(thread));
+        self.wake_for(context, exclusives, None);
     }
 
-    /// `wake` is told whether the thread is the last for now.
-    fn wake_with<X: Allows<kind::Irq>>(&self, context: &X, exclusives: Option<usize>, wake: impl Fn(&Arc<Thread>, bool)) {
+    /// The donor hands its CPU to the last of those that are woken.
+    fn wake_for<X: Allows<kind::Irq>>(&self, context: &X, exclusives: Option<usize>, donor: Option<&TaskContext>) {
         // An exchange that changes nothing: a plain look might miss one that registers, who might miss the condition.
         if self.count.fetch_add(0) == 0 {
             return;
@@ -164,7 +163,7 @@ impl WaitQueue {
             let mut again = batch.is_full();
             let last = batch.len().wrapping_sub(1);
             for (number, place) in batch.into_iter().enumerate() {
-                let counts = place.choose(|thread| wake(thread, number == last)) && place.exclusive;
+                let counts = place.choose(donor.filter(|_| number == last)) && place.exclusive;
                 left -= usize::from(counts);
                 // One that another queue had chosen already does not count: the wake is for the next.
                 again |= place.exclusive && !counts;

@@ -10,7 +10,7 @@ use crate::thread::Thread;
 use alloc::sync::Arc;
 use intrusive_collections::{KeyAdapter, RBTreeAtomicLink, intrusive_adapter};
 use sync::twin::{self, Twin};
-use sync::{Counter, Flag, IrqContext};
+use sync::{Counter, Flag, IrqContext, TaskContext};
 
 /// Until when to wait, in nanoseconds since boot; `None` is for ever.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,7 +49,11 @@ impl Waiter {
     }
 
     /// A queue chooses it, and wakes it so. False when another has already.
-    fn choose(&self, wake: impl FnOnce(&Arc<Thread>)) -> bool {
+    fn choose(&self, donor: Option<&TaskContext>) -> bool {
+        let wake = |thread| match donor {
+            Some(donor) => sched::wake_donating(donor, thread),
+            None => sched::wake(thread),
+        };
         if twin::is(Twin::WakeBeforeReason) {
             wake(&self.thread);
             return self.chosen.claim();
@@ -95,8 +99,8 @@ impl TimerTarget for Place {
 /// What a queue tells of its wakes instead of waking a thread.
 pub trait Alert: Send + Sync {
     /// Called by whoever wakes the queue, handlers included, with the queue's lock released. Takes only Irq-class locks,
-    /// below those of timers.
-    fn ring(&self);
+    /// below those of timers. A donor is about to wait for an answer, or to end, and has a CPU to hand on.
+    fn ring(&self, donor: Option<&TaskContext>);
 }
 
 /// Whose a place is.
@@ -155,12 +159,12 @@ impl Place {
     }
 
     /// A queue chooses it. False when another queue had chosen its waiter already.
-    pub(super) fn choose(&self, wake: impl FnOnce(&Arc<Thread>)) -> bool {
+    pub(super) fn choose(&self, donor: Option<&TaskContext>) -> bool {
         match &self.whose {
-            Whose::Own(waiter) => waiter.choose(wake),
-            Whose::Shared(waiter) => waiter.choose(wake),
+            Whose::Own(waiter) => waiter.choose(donor),
+            Whose::Shared(waiter) => waiter.choose(donor),
             Whose::Alert(alert) => {
-                alert.ring();
+                alert.ring(donor);
                 true
             }
         }

@@ -5,9 +5,11 @@ use objects_models::actor::{Actor, handler};
 use objects_models::error::KernelError;
 use objects_models::explore::Extent::{self, Preemptions};
 use objects_models::explore::{fails, holds};
-use objects_models::ipc::{CompletionPort, CompletionRing, Finished, Layout, Taker, as_taker};
+use objects_models::ipc::{Bell, Channel, CompletionPort, CompletionRing, Finished, Layout, Message, Taker, as_taker};
 use objects_models::memory::Page;
-use objects_models::wait::Deadline;
+use objects_models::sched;
+use objects_models::wait::{Deadline, Watch};
+use std::sync::Arc;
 use sync::TaskContext;
 use sync::twin::Twin;
 
@@ -212,6 +214,38 @@ fn a_ring_comes_before_a_wait_or_after_it() {
 #[should_panic(expected = "SecondTaker: deadlock")]
 fn a_ring_that_comes_in_the_middle_of_a_wait_takes_its_completion_away() {
     fails(Twin::SecondTaker, FAR, a_ring_comes);
+}
+
+/// A receive is pending at a port, as `io_submit` has it, and a message comes.
+fn a_receive_is_pending() {
+    let (port, channel) = (CompletionPort::new(), Channel::<()>::new(0));
+    Actor::new(0).play(|cx| {
+        let id = port.begin(cx, 1, 6).unwrap();
+        let watch = Watch::new(Arc::new(Bell { port: port.clone(), id }));
+        channel.receivable().watch(cx, &watch);
+        channel.expect(cx);
+        sched::woken_without_a_cpu();
+        let theirs = channel.clone();
+        let sender = Actor::new(1).start(move |cx| theirs.send(cx, Message { words: [7; 4], load: None }, true));
+        assert_eq!(as_taker(&port, |taker| taker.wait(cx, Deadline::NEVER)), Ok(Ok(())));
+        assert_eq!(port.take_stirred(cx), Some(id));
+        let received = channel.receive_expected(cx, &mut true).map(|message| message.words[0]);
+        assert_eq!(received, Ok(7), "a port was told of a message that was not there");
+        assert_eq!(sender.join().unwrap(), Ok(()));
+        assert_eq!(sched::woken_without_a_cpu(), 0, "the sender kept its CPU");
+        channel.receivable().unwatch(cx, &watch);
+    });
+}
+
+#[test]
+fn a_sender_hands_its_cpu_to_whoever_waits_at_a_port_for_the_message() {
+    holds(FAR, a_receive_is_pending);
+}
+
+#[test]
+#[should_panic(expected = "MessageAfterWake: ")]
+fn a_port_that_is_told_before_the_message_is_there_looks_in_vain() {
+    fails(Twin::MessageAfterWake, FAR, a_receive_is_pending);
 }
 
 /// A thread that waits is called out while something ends: that stays for the next.
