@@ -128,10 +128,11 @@ pub fn hold(cx: &mut TaskContext, terminal: &Arc<Terminal>, held: bool) {
 fn change(cx: &mut TaskContext, terminal: &Arc<Terminal>, change: impl FnOnce(&mut State) -> u8) {
     let has_master = terminal.has_master();
     let mut state = terminal.state.lock(cx);
+    let had_room = state.input_room() > 0;
     let news = change(&mut state);
     let pumped = state.pump(has_master);
     let mut todo = state.show_echo(has_master);
-    todo.wake_master |= state.tell_master(news) || pumped.wake_master;
+    todo.wake_master |= state.tell_master(news) || pumped.wake_master || !had_room && state.input_room() > 0;
     todo.signals = pumped.signals;
     todo.foreground = pumped.foreground;
     let mut screen = pumped.screen;

@@ -11,6 +11,7 @@ use sync::TaskContext;
 use zerocopy::{Immutable, IntoBytes};
 
 use super::settings::Settings;
+use super::state::{State, Todo};
 use super::terminal::Terminal;
 use super::{change, jobs};
 use crate::error::errno;
@@ -64,6 +65,9 @@ pub fn of_terminal(
         }
         request::TIOCNOTTY => jobs::give_up(cx, terminal).map(|()| 0),
         request::TIOCSTI => type_one(cx, terminal, argument),
+        request::TIOCEXCL | request::TIOCNXCL | request::TIOCGEXCL => {
+            exclusive(cx, terminal, request, argument, |state| &mut state.is_exclusive)
+        }
         _ => of_either(cx, terminal, can_read, request, argument),
     }
 }
@@ -100,6 +104,11 @@ pub fn of_master(cx: &mut TaskContext, terminal: &Arc<Terminal>, request: u32, a
         request::TIOCGPGRP => give_foreground(cx, terminal, argument),
         request::TIOCGSID => give_session(cx, terminal, argument),
         request::TIOCNOTTY => Err(Errno::ENOTTY),
+        // A key at this end is what comes out of this end.
+        request::TIOCSTI => pressed(cx, argument).map(|key| change::show(cx, terminal, key)).map(|()| 0),
+        request::TIOCEXCL | request::TIOCNXCL | request::TIOCGEXCL => {
+            exclusive(cx, terminal, request, argument, |state| &mut state.master.is_exclusive)
+        }
         _ => of_either(cx, terminal, true, request, argument),
     }
 }
@@ -129,14 +138,6 @@ fn of_either(cx: &mut TaskContext, terminal: &Arc<Terminal>, can_read: bool, req
         request::TIOCSCTTY => jobs::take(cx, terminal, can_read, argument.as_u64() == 1).map(|()| 0),
         request::TIOCGDEV => give(cx, argument, &terminal.device_number()),
         request::TIOCSBRK | request::TIOCCBRK => Ok(0),
-        request::TIOCEXCL | request::TIOCNXCL => {
-            terminal.state.lock(cx).is_exclusive = request == request::TIOCEXCL;
-            Ok(0)
-        }
-        request::TIOCGEXCL => {
-            let is_exclusive = i32::from(terminal.state.lock(cx).is_exclusive);
-            give(cx, argument, &is_exclusive)
-        }
         request::TIOCVHANGUP if !is_privileged(cx) => Err(Errno::EPERM),
         request::TIOCVHANGUP => {
             terminal.hang_up();
@@ -144,6 +145,22 @@ fn of_either(cx: &mut TaskContext, terminal: &Arc<Terminal>, can_read: bool, req
         }
         _ => change::settings(cx, terminal, request, argument),
     }
+}
+
+/// Whether others are kept out, which each end has for itself.
+fn exclusive(
+    cx: &mut TaskContext,
+    terminal: &Terminal,
+    request: u32,
+    argument: UserAddress,
+    of: fn(&mut State) -> &mut bool,
+) -> Result<u64, Errno> {
+    if request == request::TIOCGEXCL {
+        let is_exclusive = i32::from(*of(&mut terminal.state.lock(cx)));
+        return give(cx, argument, &is_exclusive);
+    }
+    *of(&mut terminal.state.lock(cx)) = request == request::TIOCEXCL;
+    Ok(0)
 }
 
 fn give_foreground(cx: &mut TaskContext, terminal: &Terminal, at: UserAddress) -> Result<u64, Errno> {
@@ -188,14 +205,13 @@ fn line_request(cx: &mut TaskContext, terminal: &Arc<Terminal>, request: u32, ar
 fn master_line_request(cx: &mut TaskContext, terminal: &Arc<Terminal>, request: u32, argument: UserAddress) -> Result<u64, Errno> {
     match (request, argument.as_u64()) {
         (request::TCFLSH, what @ FLUSH_INPUT..=FLUSH_BOTH) => {
-            terminal.update(cx, |state| {
+            let wake_master = terminal.update(cx, |state| {
                 if what != FLUSH_OUTPUT {
                     state.master.output.clear();
                 }
-                if what != FLUSH_INPUT {
-                    state.flush_keys();
-                }
+                what != FLUSH_INPUT && state.flush_keys()
             });
+            terminal.act(cx, Todo { wake_master, ..Todo::default() });
             Ok(0)
         }
         (request::TCXONC, STOP_OUTPUT | RESUME_OUTPUT) | (request::TCSBRK | request::TCSBRKP, _) => Ok(0),
@@ -211,10 +227,15 @@ fn master_line_request(cx: &mut TaskContext, terminal: &Arc<Terminal>, request: 
 
 /// Pretends that a key was typed: only who could read all keys anyway may.
 fn type_one(cx: &mut TaskContext, terminal: &Arc<Terminal>, argument: UserAddress) -> Result<u64, Errno> {
+    let key = pressed(cx, argument)?;
+    change::type_key(cx, terminal, key);
+    Ok(0)
+}
+
+/// The key that a program presses, which only a privileged one may.
+fn pressed(cx: &mut TaskContext, argument: UserAddress) -> Result<u8, Errno> {
     if !is_privileged(cx) {
         return Err(Errno::EIO);
     }
-    let key: u8 = user::copy_in_value(cx, argument).map_err(errno)?;
-    change::type_key(cx, terminal, key);
-    Ok(0)
+    user::copy_in_value(cx, argument).map_err(errno)
 }

@@ -75,6 +75,8 @@ pub struct Master {
     pub is_locked: bool,
     /// Everybody who had the terminal open has closed it.
     pub is_alone: bool,
+    /// It says so of itself; nobody opens a master twice.
+    pub is_exclusive: bool,
     /// In packet mode: what happened since the last read.
     pub news: Option<u8>,
     pub output: VecDeque<u8>,
@@ -222,9 +224,11 @@ impl State {
         self.master.output.truncate(TAKEN);
     }
 
-    /// Throws away the keys that found no place in the line yet.
-    pub fn flush_keys(&mut self) {
+    /// Throws away the keys that found no place in the line yet. Is there room now where there was none?
+    pub fn flush_keys(&mut self) -> bool {
+        let had_room = self.input_room() > 0;
         self.incoming.clear();
+        !had_room
     }
 
     /// What the master reads next, at most `most` bytes; `EIO` when all is read and everybody is gone.

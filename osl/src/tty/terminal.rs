@@ -133,7 +133,8 @@ impl Terminal {
         let is_last = state.openings == 0;
         if is_last {
             state.master.is_alone = true;
-            state.is_exclusive = false;
+            // A pseudo-terminal lasts as long as its master.
+            state.is_exclusive &= self.has_master();
         }
         drop(state);
         if is_last {
