@@ -3,8 +3,9 @@
 
 use abi::signal::SIGCHLD;
 use personality_models::actor::Actor;
-use personality_models::explore::Extent::{self, Preemptions};
+use personality_models::explore::Extent::{All, Preemptions};
 use personality_models::explore::{fails, holds};
+use personality_models::process::ending::end;
 use personality_models::process::shared::Process;
 use personality_models::process::status::ExitStatus;
 use personality_models::process::table::TREE;
@@ -13,7 +14,7 @@ use personality_models::process::tree::Zombie;
 use personality_models::process::wait::{Event, Kind, Wanted, Which, wait};
 use std::sync::Arc;
 use sync::TaskContext;
-use sync::twin::{self, Twin};
+use sync::twin::Twin;
 
 const ANY_THAT_ENDED: Wanted = Wanted {
     which: Which::Any,
@@ -25,19 +26,9 @@ const ANY_THAT_ENDED: Wanted = Wanted {
     keep: false,
     at_once: false,
 };
-const FAR: Extent = if cfg!(loom) { Preemptions(3) } else { Extent::All };
 
-/// As the end of a process: written down under the tree's lock, told after it.
-fn die(cx: &mut TaskContext, child: &Process, parent: &Process) {
-    if twin::is(Twin::ZombieAfterWake) {
-        parent.child_changed.wake_all_donating(cx);
-    }
-    if let Some(entry) = TREE.lock(cx).entries.get_mut(&child.id()) {
-        entry.zombie = Some(Zombie { status: ExitStatus::Exited(child.id() as u8), usage: Usage::default() });
-    }
-    if !twin::is(Twin::ZombieAfterWake) {
-        parent.child_changed.wake_all_donating(cx);
-    }
+fn die(cx: &mut TaskContext, child: &Arc<Process>) {
+    end(cx, child, Zombie { status: ExitStatus::Exited(child.id() as u8), usage: Usage::default() });
 }
 
 fn family(children: i32) -> (Arc<Process>, Vec<Arc<Process>>) {
@@ -53,10 +44,7 @@ fn children_die(count: i32) {
         tree.add_process(parent.clone(), 0, 0);
         children.iter().for_each(|child| tree.add_process(child.clone(), 1, SIGCHLD));
         drop(tree);
-        let start = |child: Arc<Process>| {
-            let parent = parent.clone();
-            Actor::new(child.id() as usize - 1).start(move |cx| die(cx, &child, &parent))
-        };
+        let start = |child: Arc<Process>| Actor::new(child.id() as usize - 1).start(move |cx| die(cx, &child));
         let dying: Vec<_> = children.into_iter().map(start).collect();
         let mut seen = 0;
         for _ in 0..count {
@@ -72,7 +60,7 @@ fn children_die(count: i32) {
 
 #[test]
 fn a_parent_sees_its_child_die() {
-    holds(FAR, || children_die(1));
+    holds(Preemptions(5), || children_die(1));
 }
 
 #[test]
@@ -83,17 +71,17 @@ fn a_parent_sees_both_of_its_children_die() {
 #[test]
 #[should_panic(expected = "RegistersAfterLooking: deadlock")]
 fn a_parent_that_looks_and_then_registers_waits_for_ever() {
-    fails(Twin::RegistersAfterLooking, FAR, || children_die(1));
+    fails(Twin::RegistersAfterLooking, All, || children_die(1));
 }
 
 #[test]
 #[should_panic(expected = "BlockedMarkedLate: deadlock")]
 fn a_parent_marked_blocked_after_looking_waits_for_ever() {
-    fails(Twin::BlockedMarkedLate, FAR, || children_die(1));
+    fails(Twin::BlockedMarkedLate, All, || children_die(1));
 }
 
 #[test]
 #[should_panic(expected = "ZombieAfterWake: deadlock")]
 fn a_zombie_written_down_after_the_wake_is_never_seen() {
-    fails(Twin::ZombieAfterWake, FAR, || children_die(1));
+    fails(Twin::ZombieAfterWake, All, || children_die(1));
 }

@@ -1,30 +1,22 @@
 //! A thread leaves for good; with the last one the process ends.
 //!
-//! ```text
-//! the leaving thread                                  the parent in wait
-//! tree lock { zombie is written down }  <-- or -->    tree lock { look; nothing } asleep, registered
-//! then: signal, wake the parent         ---------->   tree lock { look; found }
-//! ```
-//!
-//! Invariant: the zombie is posted under the tree's lock and looked for under it; telling comes after posting.
+//! Invariant: the last thread has let go of everything that its process had before the end is written down in the tree (`ending`).
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
-use abi::signal::{SIGCHLD, SIGCONT, SIGHUP, SignalInfo, code};
 use libkernel::address_space::{UserAddress, user};
 use libkernel::{sched, thread};
 use sync::{Once, TaskContext};
 
 use super::current::current;
+use super::ending;
 use super::program_timers;
-use super::shared::{Process, Stage};
-use super::signals::{SignalSet, child, post};
+use super::shared::Process;
+use super::signals::{SignalSet, child};
 use super::status::ExitStatus;
 use super::table::TREE;
 use super::task::Task;
-use super::tree::{FIRST, Tree, Zombie};
-use super::{ControllingTerminal, Farewell};
+use super::tree::{FIRST, Zombie};
 use crate::file::in_flight;
 use crate::futex;
 
@@ -110,22 +102,6 @@ fn leave_members(cx: &TaskContext, process: &Process, id: i32) -> (bool, ExitSta
     (is_last, status, stopped)
 }
 
-/// What is to be done once the tree's lock is released.
-#[derive(Default)]
-struct Consequences {
-    parent: Option<(Arc<Process>, u32)>,
-    /// Children that had ended already, with who is their parent now.
-    adopted: Vec<(Arc<Process>, Arc<Process>, ExitStatus)>,
-    /// Processes that have ended and that nobody will wait for.
-    strays: Vec<Arc<Process>>,
-    /// Tasks that asked to be told of their parent's end.
-    bereaved: Vec<Arc<Task>>,
-    /// Groups that nobody is left to continue, and that have someone stopped.
-    orphaned: Vec<i32>,
-    /// The terminal of the session that the process led.
-    terminal: Option<Arc<dyn ControllingTerminal>>,
-}
-
 fn end(cx: &mut TaskContext, process: &Arc<Process>, status: ExitStatus) {
     process.interval.cancel_all(cx);
     process.cpu_limit.cancel(cx);
@@ -133,139 +109,10 @@ fn end(cx: &mut TaskContext, process: &Arc<Process>, status: ExitStatus) {
     let usage = process.usage(cx).plus(process.children_usage(cx));
     let space = process.replace_space(cx, None);
     drop(space);
-    let consequences = {
-        let mut tree = TREE.lock(cx);
-        write_down(cx, &mut tree, process, Zombie { status, usage })
-    };
-    process.life.wake_all(cx);
-    tell_all(cx, process, status, consequences);
+    ending::end(cx, process, Zombie { status, usage });
     if process.id() == FIRST
         && let Some(machine_ends) = FIRST_ENDED.get()
     {
         machine_ends(cx, status);
-    }
-}
-
-fn write_down(cx: &TaskContext, tree: &mut Tree, process: &Arc<Process>, zombie: Zombie) -> Consequences {
-    let id = process.id();
-    let mut consequences = Consequences::default();
-    let Some(entry) = tree.entries.get(&id) else {
-        return consequences;
-    };
-    let (group, session, exit_signal) = (entry.group, entry.session, entry.exit_signal);
-    let mut groups: Vec<i32> = entry.children.iter().filter_map(|child| Some(tree.entries.get(child)?.group)).collect();
-    groups.push(group);
-    groups.sort_unstable();
-    groups.dedup();
-    groups.retain(|group| !tree.is_orphaned(*group));
-    hand_on_children(cx, tree, id, &mut consequences);
-    let parent = tree.parent_of(id);
-    let is_unwanted = |parent: &Arc<Process>| exit_signal == SIGCHLD && child::discards_children(cx, parent);
-    let is_stray = parent.as_ref().is_some_and(is_unwanted);
-    if let Some(entry) = tree.entries.get_mut(&id) {
-        entry.zombie = Some(zombie);
-        process.reach(Stage::Ended);
-        // At once: nobody may find a zombie that nobody is to wait for.
-        entry.is_stray = is_stray;
-        entry.stopped = None;
-        entry.continued = false;
-    }
-    groups.retain(|group| tree.is_orphaned(*group) && has_stopped(cx, tree, *group));
-    consequences.orphaned = groups;
-    if is_stray {
-        consequences.strays.push(process.clone());
-    }
-    consequences.parent = parent.map(|parent| (parent, exit_signal));
-    if session == id
-        && let Some(session) = tree.sessions.get_mut(&id)
-    {
-        consequences.terminal = session.terminal.take();
-    }
-    consequences
-}
-
-fn hand_on_children(cx: &TaskContext, tree: &mut Tree, id: i32, consequences: &mut Consequences) {
-    let adopter = tree.adopter_of(id);
-    let Some(children) = tree.entries.get_mut(&id).map(|entry| core::mem::take(&mut entry.children)) else {
-        return;
-    };
-    let Some(new_parent) = tree.entries.get(&adopter).map(|entry| entry.process.clone()) else {
-        return;
-    };
-    for child in children {
-        let Some(entry) = tree.entries.get_mut(&child) else {
-            continue;
-        };
-        entry.parent = adopter;
-        entry.maker = adopter;
-        // Whoever adopts a child is told of its end in the usual way.
-        entry.exit_signal = SIGCHLD;
-        match entry.zombie {
-            // Its own last thread may be about to bury it too.
-            Some(_) if entry.is_stray => consequences.strays.push(entry.process.clone()),
-            Some(zombie) => {
-                entry.is_stray = child::discards_children(cx, &new_parent);
-                if entry.is_stray {
-                    consequences.strays.push(entry.process.clone());
-                }
-                consequences.adopted.push((entry.process.clone(), new_parent.clone(), zombie.status));
-            }
-            None => {
-                let tasks = entry.process.tasks(cx).into_iter();
-                consequences.bereaved.extend(tasks.filter(|task| task.death_signal.load() != 0));
-            }
-        }
-        if let Some(entry) = tree.entries.get_mut(&adopter) {
-            entry.children.insert(child);
-        }
-    }
-}
-
-fn has_stopped(cx: &TaskContext, tree: &Tree, group: i32) -> bool {
-    tree.group(group).iter().any(|process| process.signals.lock(cx).stopping.is_some())
-}
-
-fn tell_all(cx: &mut TaskContext, process: &Arc<Process>, status: ExitStatus, consequences: Consequences) {
-    let Consequences { parent, adopted, strays, bereaved, orphaned, terminal } = consequences;
-    for task in bereaved {
-        let signal = task.death_signal.load();
-        post::send_to_task(cx, &task, SignalInfo::new(signal, code::USER).with_sender(process.id(), 0));
-    }
-    for group in orphaned {
-        child::tell_orphans(cx, group);
-    }
-    if let Some(terminal) = terminal {
-        give_up(cx, &*terminal, process.id(), true);
-    }
-    for (child, parent, status) in adopted {
-        child::tell_ended(cx, &child, &parent, SIGCHLD, status);
-    }
-    for stray in strays {
-        bury(cx, &stray);
-    }
-    if let Some((parent, signal)) = parent {
-        child::tell_ended(cx, process, &parent, signal, status);
-    }
-}
-
-/// Two may come to bury the same process: its own last thread, and that of its parent. The second finds nobody, or
-/// someone else who has the number now.
-fn bury(cx: &mut TaskContext, stray: &Arc<Process>) {
-    let gone = TREE.lock(cx).bury_this(stray);
-    stray.life.wake_all(cx);
-    drop(gone);
-}
-
-/// The leader of a session is gone (`at_end`) or wants its terminal no more: those in front hear of it, and the terminal is free.
-pub(super) fn give_up(cx: &mut TaskContext, terminal: &dyn ControllingTerminal, session: i32, at_end: bool) {
-    let (group, signals): (i32, &[u32]) = match terminal.end_session(cx, session) {
-        Farewell::InFront(group) if at_end => (group, &[SIGHUP]),
-        Farewell::InFront(group) | Farewell::HungUpBefore(group) => (group, &[SIGHUP, SIGCONT]),
-        Farewell::Nobody => return,
-    };
-    if group > 0 {
-        for signal in signals {
-            post::send_to_group(cx, group, SignalInfo::new(*signal, code::KERNEL));
-        }
     }
 }

@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 use abi::Errno;
 use sync::TaskContext;
 
-use super::death::give_up;
+use super::ending::give_up;
 use super::shared::Process;
 use super::table::TREE;
 use super::task::Task;

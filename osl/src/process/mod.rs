@@ -11,6 +11,7 @@ pub mod cpu_limit;
 pub mod current;
 pub mod death;
 pub mod descriptor;
+pub mod ending;
 pub mod exec;
 pub mod exit;
 pub mod first;

@@ -1,5 +1,7 @@
-//! Processes: the kernel's own tree and `wait`, over processes that are only numbers.
+//! Processes: the kernel's own tree, `wait` and ends, over processes that are only numbers.
 
+#[path = "../../../../osl/src/process/ending.rs"]
+pub mod ending;
 #[path = "../../../../osl/src/process/numbers.rs"]
 pub mod numbers;
 #[path = "../../../../osl/src/process/status.rs"]
@@ -14,5 +16,6 @@ pub mod tree;
 pub mod wait;
 
 pub mod shared;
+pub mod signals;
 pub mod table;
 pub mod task;

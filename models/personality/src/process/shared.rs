@@ -1,13 +1,17 @@
 //! A process that is only a number, and a parent.
 
+use super::signals::{Actions, SignalState};
+use super::task::Task;
 use super::times::Usage;
 use crate::wait::WaitQueue;
-use sync::{Published, TaskContext};
+use std::sync::Arc;
+use sync::{Published, SpinLock, TaskContext, order};
 
 pub struct Process {
     id: i32,
     pub child_changed: WaitQueue,
     pub life: WaitQueue,
+    pub signals: SpinLock<SignalState, order::Signals>,
     stage: Published<u8>,
 }
 
@@ -30,6 +34,7 @@ impl Process {
             id,
             child_changed: WaitQueue::named("a child"),
             life: WaitQueue::named("a life"),
+            signals: SpinLock::new(SignalState::default()),
             stage: Published::<u8>::new(Stage::Alive as u8),
         }
     }
@@ -44,6 +49,14 @@ impl Process {
 
     pub fn credentials(&self, _: &TaskContext) -> Credentials {
         Credentials { uid: 0 }
+    }
+
+    pub fn actions(&self, _: &TaskContext) -> Actions {
+        Actions
+    }
+
+    pub fn tasks(&self, _: &TaskContext) -> Vec<Arc<Task>> {
+        Vec::new()
     }
 
     pub fn usage(&self, _: &TaskContext) -> Usage {

@@ -1,6 +1,10 @@
 //! Nobody asks for tasks.
 
-pub struct Task;
+use sync::Published;
+
+pub struct Task {
+    pub death_signal: Published<u32>,
+}
 
 impl Task {
     pub fn id(&self) -> i32 {
