@@ -60,17 +60,17 @@ fn signalled(lock: usize, is_called_out: bool) {
 
 #[test]
 fn who_is_signalled_owns_the_lock() {
-    holds(Preemptions(3), || signalled(0, false));
+    holds(Preemptions(4), || signalled(0, false));
 }
 
 #[test]
 fn who_is_signalled_in_the_locks_bucket_owns_it() {
-    holds(Preemptions(3), || signalled(2, false));
+    holds(Preemptions(4), || signalled(2, false));
 }
 
 #[test]
 fn who_is_signalled_as_it_gives_up_owns_the_lock_or_nothing() {
-    holds(Preemptions(2), || signalled(0, true));
+    holds(Preemptions(3), || signalled(0, true));
 }
 
 #[test]

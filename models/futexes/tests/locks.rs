@@ -69,7 +69,7 @@ fn contended(cpus: usize, before: u32) {
 
 #[test]
 fn two_own_it_one_after_the_other() {
-    holds(Preemptions(3), || contended(2, 0));
+    holds(Preemptions(4), || contended(2, 0));
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn the_owner_dies() {
 
 #[test]
 fn a_dead_owners_lock_is_inherited_or_refused() {
-    holds(Preemptions(3), the_owner_dies);
+    holds(Preemptions(4), the_owner_dies);
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn the_moved_one_gives_up(is_woken: bool) {
 
 #[test]
 fn who_is_moved_and_woken_gives_up_or_is_woken() {
-    holds(Preemptions(4), || the_moved_one_gives_up(true));
+    holds(Preemptions(3), || the_moved_one_gives_up(true));
 }
 
 #[test]

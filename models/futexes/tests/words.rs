@@ -46,7 +46,7 @@ fn who_waits_for_a_word_hears_of_its_change() {
 
 #[test]
 fn the_first_to_wait_in_a_space_hears_of_a_change() {
-    holds(Preemptions(3), || one_waits(false));
+    holds(Preemptions(5), || one_waits(false));
 }
 
 #[test]
