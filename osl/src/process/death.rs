@@ -10,6 +10,7 @@ use sync::{Once, TaskContext};
 
 use super::current::current;
 use super::ending;
+use super::groups;
 use super::program_timers;
 use super::shared::Process;
 use super::signals::{SignalSet, child};
@@ -109,6 +110,7 @@ fn end(cx: &mut TaskContext, process: &Arc<Process>, status: ExitStatus) {
     let usage = process.usage(cx).plus(process.children_usage(cx));
     let space = process.replace_space(cx, None);
     drop(space);
+    groups::leave_terminal(cx, process);
     ending::end(cx, process, Zombie { status, usage });
     if process.id() == FIRST
         && let Some(machine_ends) = FIRST_ENDED.get()

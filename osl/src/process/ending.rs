@@ -11,7 +11,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use abi::signal::{SIGCHLD, SIGCONT, SIGHUP, SignalInfo, code};
+use abi::signal::{SIGCHLD, SignalInfo, code};
 use sync::TaskContext;
 use sync::twin::{self, Twin};
 
@@ -20,7 +20,6 @@ use super::signals::{child, post};
 use super::status::ExitStatus;
 use super::table::TREE;
 use super::task::Task;
-use super::terminal::{ControllingTerminal, Farewell};
 use super::tree::{Tree, Zombie};
 
 /// What is to be done once the tree's lock is released.
@@ -35,8 +34,6 @@ struct Consequences {
     bereaved: Vec<Arc<Task>>,
     /// Groups that nobody is left to continue, and that have someone stopped.
     orphaned: Vec<i32>,
-    /// The terminal of the session that the process led.
-    terminal: Option<Arc<dyn ControllingTerminal>>,
 }
 
 /// Writes a process's end down, and tells whom it concerns.
@@ -60,7 +57,7 @@ fn write_down(cx: &TaskContext, tree: &mut Tree, process: &Arc<Process>, zombie:
     let Some(entry) = tree.entries.get(&id) else {
         return consequences;
     };
-    let (group, session, exit_signal) = (entry.group, entry.session, entry.exit_signal);
+    let (group, exit_signal) = (entry.group, entry.exit_signal);
     let mut groups: Vec<i32> = entry.children.iter().filter_map(|child| Some(tree.entries.get(child)?.group)).collect();
     groups.push(group);
     groups.sort_unstable();
@@ -84,11 +81,6 @@ fn write_down(cx: &TaskContext, tree: &mut Tree, process: &Arc<Process>, zombie:
         consequences.strays.push(process.clone());
     }
     consequences.parent = parent.map(|parent| (parent, exit_signal));
-    if session == id
-        && let Some(session) = tree.sessions.get_mut(&id)
-    {
-        consequences.terminal = session.terminal.take();
-    }
     consequences
 }
 
@@ -134,16 +126,13 @@ fn has_stopped(cx: &TaskContext, tree: &Tree, group: i32) -> bool {
 }
 
 fn tell_all(cx: &mut TaskContext, process: &Arc<Process>, status: ExitStatus, consequences: Consequences) {
-    let Consequences { parent, adopted, strays, bereaved, orphaned, terminal } = consequences;
+    let Consequences { parent, adopted, strays, bereaved, orphaned } = consequences;
     for task in bereaved {
         let signal = task.death_signal.load();
         post::send_to_task(cx, &task, SignalInfo::new(signal, code::USER).with_sender(process.id(), 0));
     }
     for group in orphaned {
         child::tell_orphans(cx, group);
-    }
-    if let Some(terminal) = terminal {
-        give_up(cx, &*terminal, process.id(), true);
     }
     for (child, parent, status) in adopted {
         child::tell_ended(cx, &child, &parent, SIGCHLD, status);
@@ -162,18 +151,4 @@ fn bury(cx: &mut TaskContext, stray: &Arc<Process>) {
     let gone = TREE.lock(cx).bury_this(stray);
     stray.life.wake_all(cx);
     drop(gone);
-}
-
-/// The leader of a session is gone (`at_end`) or wants its terminal no more: those in front hear of it, and the terminal is free.
-pub(super) fn give_up(cx: &mut TaskContext, terminal: &dyn ControllingTerminal, session: i32, at_end: bool) {
-    let (group, signals): (i32, &[u32]) = match terminal.end_session(cx, session) {
-        Farewell::InFront(group) if at_end => (group, &[SIGHUP]),
-        Farewell::InFront(group) | Farewell::HungUpBefore(group) => (group, &[SIGHUP, SIGCONT]),
-        Farewell::Nobody => return,
-    };
-    if group > 0 {
-        for signal in signals {
-            post::send_to_group(cx, group, SignalInfo::new(*signal, code::KERNEL));
-        }
-    }
 }

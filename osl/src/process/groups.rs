@@ -5,13 +5,14 @@
 use alloc::sync::Arc;
 
 use abi::Errno;
+use abi::signal::{SIGCONT, SIGHUP, SignalInfo, code};
 use sync::TaskContext;
 
-use super::ending::give_up;
 use super::shared::Process;
+use super::signals::post;
 use super::table::TREE;
 use super::task::Task;
-use super::terminal::ControllingTerminal;
+use super::terminal::{ControllingTerminal, Farewell};
 
 /// Moves a process (0: the caller's) to a group (0: one with its own number), as `setpgid`.
 pub fn set_group(cx: &mut TaskContext, caller: &Process, id: i32, group: i32) -> Result<(), Errno> {
@@ -104,4 +105,31 @@ pub fn release_terminal(cx: &mut TaskContext, task: &Task) -> Result<(), Errno> 
 /// Whether nobody is left in its session who would continue a stopped group.
 pub fn is_orphaned(cx: &mut TaskContext, group: i32) -> bool {
     TREE.lock(cx).is_orphaned(group)
+}
+
+/// The process ends: the session that it leads loses its terminal before anybody can hear of that.
+pub fn leave_terminal(cx: &mut TaskContext, process: &Process) {
+    let id = process.id();
+    let terminal = {
+        let mut tree = TREE.lock(cx);
+        let leads = tree.entries.get(&id).is_some_and(|entry| entry.session == id);
+        tree.sessions.get_mut(&id).filter(|_| leads).and_then(|session| session.terminal.take())
+    };
+    if let Some(terminal) = terminal {
+        give_up(cx, &*terminal, id, true);
+    }
+}
+
+/// The leader of a session is gone (`at_end`) or wants its terminal no more: those in front hear of it, and the terminal is free.
+fn give_up(cx: &mut TaskContext, terminal: &dyn ControllingTerminal, session: i32, at_end: bool) {
+    let (group, signals): (i32, &[u32]) = match terminal.end_session(cx, session) {
+        Farewell::InFront(group) if at_end => (group, &[SIGHUP]),
+        Farewell::InFront(group) | Farewell::HungUpBefore(group) => (group, &[SIGHUP, SIGCONT]),
+        Farewell::Nobody => return,
+    };
+    if group > 0 {
+        for signal in signals {
+            post::send_to_group(cx, group, SignalInfo::new(*signal, code::KERNEL));
+        }
+    }
 }
