@@ -58,6 +58,7 @@ pub struct Channel<L> {
     state: SpinLock<State<L>, order::Channel>,
     /// How often a message went in or out.
     events: Published<u64>,
+    /// All who wait in it would take the first message: one wake for each is enough.
     receivable: WaitQueue,
     sendable: WaitQueue,
 }

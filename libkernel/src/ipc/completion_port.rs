@@ -32,6 +32,7 @@ pub struct CompletionPort {
     state: SpinLock<State, order::CompletionPort>,
     /// A thread takes completions now.
     has_taker: Flag,
+    /// Of those who wait in it only the taker takes; all others watch. So one wake is enough, whichever condition the taker has.
     arrived: WaitQueue,
 }
 

@@ -103,7 +103,8 @@ impl WaitQueue {
         wait(cx, self, deadline, manner(interruptible), condition)
     }
 
-    /// Wakes all watchers and the exclusive waiter that has waited longest.
+    /// Wakes all watchers and the exclusive waiter that has waited longest. Right only where any waiter will do: all wait for the same, and
+    /// one that leaves something over wakes the next.
     pub fn wake_one<X: Allows<kind::Irq>>(&self, context: &X) {
         self.wake(context, Some(1));
     }

@@ -6,7 +6,7 @@
 use alloc::sync::Arc;
 
 use libkernel::sched;
-use libkernel::thread::Scheduling;
+use libkernel::thread::{Scheduling, Thread};
 use sync::TaskContext;
 
 use super::bucket::{Waits, lock_of};
@@ -59,7 +59,7 @@ fn relend(cx: &TaskContext, owner: &Arc<Owner>) -> bool {
     let mut holdings = owner.holdings.lock(cx);
     let Holdings { held, .. } = &mut *holdings;
     held.retain(|home| {
-        let of_lock = strongest_waiter(cx, home, owner);
+        let of_lock = strongest_waiter(cx, home, owner, &thread);
         if let Some(Some(one)) = of_lock {
             strongest = Some(strongest.map_or(one, |other| other.stronger(one)));
         }
@@ -71,10 +71,11 @@ fn relend(cx: &TaskContext, owner: &Arc<Owner>) -> bool {
     changed
 }
 
-/// `None` when the lock is not the owner's (any more).
-fn strongest_waiter(cx: &TaskContext, home: &Home, owner: &Arc<Owner>) -> Option<Option<Scheduling>> {
+/// `None` when the lock is not the owner's (any more). Reports of those who wait name the owner's thread.
+fn strongest_waiter(cx: &TaskContext, home: &Home, owner: &Arc<Owner>, thread: &Thread) -> Option<Option<Scheduling>> {
     let bucket = home.line()?.lock(cx);
     find(&bucket, home.key).filter(|lock| Arc::ptr_eq(&lock.owner, owner))?;
+    bucket.waiting(home.key).for_each(|entry| entry.waiter.queue.set_holder(Some(thread)));
     let standing = |entry: &Entry| entry.waiter.claim.as_ref()?.owner.thread().map(|thread| thread.effective_scheduling());
     Some(bucket.waiting(home.key).filter_map(standing).reduce(Scheduling::stronger))
 }

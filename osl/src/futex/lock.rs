@@ -224,6 +224,7 @@ pub fn forget_unwanted(bucket: &mut Bucket, key: Key) -> Option<Lock> {
 
 fn wait(cx: &mut TaskContext, attempt: &Attempt<'_>, waiter: &Arc<Waiter>, until: Until, owner: Arc<Owner>) -> Result<(), Errno> {
     settle(cx, owner.clone());
+    // Each looks after it is in line, so no circle is missed; all who close one at once may be told, as on Linux.
     if reaches(cx, &owner, attempt.me) && withdraw(cx, waiter).is_some() {
         return Err(Errno::EDEADLK);
     }

@@ -72,6 +72,8 @@ pub struct Task {
     pub reset_on_fork: Flag,
     /// The number of the call it made last, for reports.
     pub last_call: Counter,
+    /// For reports: the children that it waits for, the number of the first, and how many they are times 2^32. Zero: it waits for none.
+    pub awaited: Counter,
     /// The thread as futexes see it.
     pub futexes: Arc<Owner>,
     /// What an interrupted call goes on with.
@@ -119,6 +121,7 @@ impl Task {
             death_signal: Published::<u32>::new(0),
             reset_on_fork: Flag::new(false),
             last_call: Counter::new(u64::MAX),
+            awaited: Counter::new(0),
             futexes: Owner::new(id),
             restart: SpinLock::new(None),
         })

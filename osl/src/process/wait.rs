@@ -10,6 +10,7 @@ use abi::signal::SIGCHLD;
 use libkernel::thread::stack;
 use sync::TaskContext;
 
+use super::current;
 use super::shared::Process;
 use super::status::ExitStatus;
 use super::table::TREE;
@@ -89,13 +90,19 @@ type Answer = Result<Option<(Found, Buried)>, Errno>;
 
 /// Waits for a child of `parent`. `None` when there is none yet and `at_once` is asked for.
 pub fn wait(cx: &mut TaskContext, parent: &Arc<Process>, wanted: &Wanted) -> Result<Option<Found>, Errno> {
+    let me = current(cx);
+    let note = |children| me.iter().for_each(|task| task.awaited.set(children));
     let answer = parent.child_changed.wait_until_or_interrupted(cx, |cx| {
         let mut tree = TREE.lock(cx);
         match look(cx, &mut tree, parent.id(), wanted) {
-            Ok(None) if !wanted.at_once => None,
+            Ok(None) if !wanted.at_once => {
+                note(awaited(&tree, parent.id(), wanted));
+                None
+            }
             answer => Some(answer),
         }
     });
+    note(0);
     let Some((found, buried)) = answer.map_err(|_| Errno::ERESTARTSYS)?? else {
         return Ok(None);
     };
@@ -129,6 +136,14 @@ fn look(cx: &TaskContext, tree: &mut Tree, parent: i32, wanted: &Wanted) -> Answ
         None if any => Ok(None),
         None => Err(Errno::ECHILD),
     }
+}
+
+/// The children that are waited for, as `Task::awaited` has them.
+fn awaited(tree: &Tree, parent: i32, wanted: &Wanted) -> u64 {
+    let Some(entry) = tree.entries.get(&parent) else { return 0 };
+    let mut named = entry.children.iter().filter(|id| is_named(tree, **id, wanted));
+    let first = named.next().map_or(0, |id| u64::from(id.cast_unsigned()));
+    first + ((1 + named.count() as u64) << 32)
 }
 
 fn is_named(tree: &Tree, id: i32, wanted: &Wanted) -> bool {

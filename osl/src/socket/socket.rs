@@ -156,6 +156,7 @@ pub struct Socket {
     /// Bytes that were sent and not received yet, with what their messages take.
     pub(super) outstanding: Published<u64>,
     events: Published<u64>,
+    /// One wake for each arrival: who receives wakes the next when it leaves something, and a listener's connections are taken whole.
     pub(super) readable: WaitQueue,
     pub(super) writable: WaitQueue,
 }

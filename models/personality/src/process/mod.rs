@@ -19,3 +19,5 @@ pub mod shared;
 pub mod signals;
 pub mod table;
 pub mod task;
+
+pub use task::current;
