@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
+use core::ops::Bound;
 
 use abi::Errno;
 use abi::constant::{EPOLLERR, EPOLLET, EPOLLEXCLUSIVE, EPOLLHUP, EPOLLONESHOT, EPOLLWAKEUP};
@@ -40,13 +41,22 @@ struct Interest {
     is_spent: bool,
 }
 
+/// What is watched; pure.
+#[derive(Default)]
+struct Interests {
+    all: BTreeMap<Key, Interest>,
+    /// Who was told of last: the next look begins behind it, so that those who are always ready hide nobody
+    /// (`man 2 epoll_wait`, "round robin").
+    told_last: Option<Key>,
+}
+
 /// Sets of watched files.
 pub static LIVING: Census = Census::new("epoll sets");
 
 /// A set of watched files.
 pub struct EventSet {
     _counted: Counted,
-    interests: SpinLock<BTreeMap<Key, Interest>, order::Poll>,
+    interests: SpinLock<Interests, order::Poll>,
     /// How often a file was added or is watched again.
     joined: Published<u64>,
     changed: WaitQueue,
@@ -67,7 +77,7 @@ impl EventSet {
     pub fn new() -> Self {
         Self {
             _counted: LIVING.count(),
-            interests: SpinLock::new(BTreeMap::new()),
+            interests: SpinLock::new(Interests::default()),
             joined: Published::<u64>::new(0),
             changed: WaitQueue::named("a watched file"),
         }
@@ -76,11 +86,11 @@ impl EventSet {
     /// Adds a file.
     pub fn add(&self, cx: &TaskContext, fd: i32, open: &Arc<OpenFile>, event: EpollEvent) -> Result<(), Errno> {
         let mut interests = self.interests.lock(cx);
-        interests.retain(|_, interest| interest.open.strong_count() > 0);
-        if interests.contains_key(&key(fd, open)) {
+        interests.all.retain(|_, interest| interest.open.strong_count() > 0);
+        if interests.all.contains_key(&key(fd, open)) {
             return Err(Errno::EEXIST);
         }
-        interests.insert(key(fd, open), Interest::new(open, event));
+        interests.all.insert(key(fd, open), Interest::new(open, event));
         drop(interests);
         self.wake();
         Ok(())
@@ -89,7 +99,7 @@ impl EventSet {
     /// Watches a file for something else.
     pub fn modify(&self, cx: &TaskContext, fd: i32, open: &Arc<OpenFile>, event: EpollEvent) -> Result<(), Errno> {
         let mut interests = self.interests.lock(cx);
-        let interest = interests.get_mut(&key(fd, open)).ok_or(Errno::ENOENT)?;
+        let interest = interests.all.get_mut(&key(fd, open)).ok_or(Errno::ENOENT)?;
         if interest.events & EPOLLEXCLUSIVE != 0 {
             return Err(Errno::EINVAL);
         }
@@ -102,7 +112,7 @@ impl EventSet {
 
     /// Watches a file no longer.
     pub fn remove(&self, cx: &TaskContext, fd: i32, open: &Arc<OpenFile>) -> Result<(), Errno> {
-        let gone = self.interests.lock(cx).remove(&key(fd, open));
+        let gone = self.interests.lock(cx).all.remove(&key(fd, open));
         gone.map(|_| ()).ok_or(Errno::ENOENT)
     }
 
@@ -113,7 +123,10 @@ impl EventSet {
 
     fn snapshot(&self, cx: &TaskContext) -> Vec<(Key, Arc<OpenFile>, Interest)> {
         let interests = self.interests.lock(cx);
-        let living = interests.iter().filter(|(_, interest)| !interest.is_spent);
+        let after = interests.told_last.map_or(Bound::Unbounded, Bound::Excluded);
+        let behind = interests.all.range((after, Bound::Unbounded));
+        let before = interests.told_last.into_iter().flat_map(|last| interests.all.range(..=last));
+        let living = behind.chain(before).filter(|(_, interest)| !interest.is_spent);
         living.filter_map(|(&key, interest)| Some((key, interest.open.upgrade()?, interest.clone()))).collect()
     }
 
@@ -135,9 +148,13 @@ impl EventSet {
     /// What of this is to be told, and by this call alone: others may have looked at the same time.
     fn tell(&self, cx: &TaskContext, key: Key, ready: Readiness, count: u64) -> Option<EpollEvent> {
         let mut interests = self.interests.lock(cx);
-        let interest = interests.get_mut(&key)?;
-        let told = interest.tell(ready, count);
-        (told != 0).then_some(EpollEvent { events: u32::from(told), data: interest.data })
+        let interest = interests.all.get_mut(&key)?;
+        let (told, data) = (interest.tell(ready, count), interest.data);
+        if told == 0 {
+            return None;
+        }
+        interests.told_last = Some(key);
+        Some(EpollEvent { events: u32::from(told), data })
     }
 
     /// Waits until there are events; none when the time is over.

@@ -28,6 +28,7 @@ fn main() {
     added_while_waiting();
     a_watched_end_that_closes();
     fan_in();
+    more_than_fit();
     each_edge_to_one();
     timeouts();
     wrong_arguments();
@@ -322,6 +323,20 @@ fn each_edge_to_one() {
 }
 
 static ONE: u64 = 1;
+
+/// Files that are ready all the time do not hide others.
+fn more_than_fit() {
+    let set = set();
+    let pipes: Vec<_> = (0..5).map(|_| pipe()).collect();
+    for &(from, to) in &pipes {
+        add(set, from, IN);
+        write(to);
+    }
+    let told: BTreeSet<u64> = (0..3).flat_map(|_| wait(set, 2, 0)).map(|(data, _)| data).collect();
+    equal("three looks at two of five show all", told.len(), 5);
+    pipes.iter().for_each(|&(from, to)| close(&[from, to]));
+    close(&[set]);
+}
 
 fn timeouts() {
     let set = set();
