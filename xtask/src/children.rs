@@ -5,7 +5,8 @@ use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 /// The child is killed when the thread that starts it ends, gets a process group of its own (so that Ctrl-C reaches it only
-/// through us), takes signals even where this tool has blocked them, and inherits no descriptor but its three streams.
+/// through us), takes signals even where this tool has blocked them or was started with some ignored, and inherits no descriptor
+/// but its three streams.
 pub fn dies_with_us(command: &mut Command) {
     command.process_group(0);
     let prepare = || {
@@ -15,6 +16,10 @@ pub fn dies_with_us(command: &mut Command) {
             let mut none: libc::sigset_t = std::mem::zeroed();
             libc::sigemptyset(&mut none);
             libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
+            // A shell starts what runs in the background with SIGINT ignored. SIGKILL and SIGSTOP refuse.
+            for signal in 1..=libc::SIGRTMAX() {
+                libc::signal(signal, libc::SIG_DFL);
+            }
             libc::syscall(libc::SYS_close_range, 3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC);
         }
         Ok(())
@@ -84,6 +89,14 @@ mod tests {
         let soon = Instant::now() + Duration::from_secs(20);
         assert_eq!(shell_status(wait_until(&mut shell("exit 7"), soon).unwrap()), 7);
         assert_eq!(shell_status(wait_until(&mut shell("kill -9 $$"), soon).unwrap()), 137);
+    }
+
+    #[test]
+    fn a_child_takes_signals_that_we_ignore() {
+        // SAFETY: nobody here sends or awaits the signal.
+        unsafe { libc::signal(libc::SIGUSR2, libc::SIG_IGN) };
+        let soon = Instant::now() + Duration::from_secs(20);
+        assert_eq!(shell_status(wait_until(&mut shell("kill -USR2 $$; exit 3"), soon).unwrap()), 140);
     }
 
     #[test]

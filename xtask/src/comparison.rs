@@ -197,14 +197,22 @@ pub fn first_difference(expected: &[u8], found: &[u8]) -> String {
     "the outputs differ in their line ends".into()
 }
 
+/// Of a long one the beginning, and more of the end: there is what went wrong last.
 fn brief(bytes: &[u8]) -> String {
-    let shown = |byte: &u8| if byte.is_ascii_control() && *byte != b'\n' { b'.' } else { *byte };
-    let start: Vec<u8> = bytes.iter().take(2000).map(shown).collect();
-    let text = String::from_utf8_lossy(&start);
+    const START: usize = 500;
+    const END: usize = 2000;
+    let text = |bytes: &[u8]| {
+        let shown = |byte: &u8| if byte.is_ascii_control() && *byte != b'\n' { b'.' } else { *byte };
+        String::from_utf8_lossy(&bytes.iter().map(shown).collect::<Vec<u8>>()).into_owned()
+    };
     match bytes.len() {
         0 => "(nothing)".into(),
-        length if length > 2000 => format!("\n{text}\n... {length} bytes in all"),
-        _ => format!("\n{text}"),
+        length if length > START + END => {
+            let (start, rest) = bytes.split_at(START);
+            let (middle, end) = rest.split_at(rest.len() - END);
+            format!("\n{}\n... {} bytes ...\n{}", text(start), middle.len(), text(end))
+        }
+        _ => format!("\n{}", text(bytes)),
     }
 }
 

@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! the leaving thread                                  the parent in wait
-//! tree lock { zombie is written down }  <-- or -->    tree lock { look; nothing } asleep, registered
-//! then: signal, wake the parent         ---------->   tree lock { look; found }
+//! tree lock { zombie is written down,   <-- or -->    tree lock { look; nothing } asleep, registered
+//!             the parent signalled }
+//! then: wake the parent                 ---------->   tree lock { look; found }
 //! ```
 //!
-//! Invariant: the zombie is posted under the tree's lock and looked for under it; telling comes after posting.
+//! Invariant: the zombie is posted under the tree's lock and looked for under it; so are the signals that go with it, and waking comes
+//! after both.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -17,23 +19,17 @@ use sync::twin::{self, Twin};
 
 use super::shared::{Process, Stage};
 use super::signals::{child, post};
-use super::status::ExitStatus;
 use super::table::TREE;
-use super::task::Task;
 use super::tree::{Tree, Zombie};
 
 /// What is to be done once the tree's lock is released.
 #[derive(Default)]
 struct Consequences {
-    parent: Option<(Arc<Process>, u32)>,
-    /// Children that had ended already, with who is their parent now.
-    adopted: Vec<(Arc<Process>, Arc<Process>, ExitStatus)>,
+    parent: Option<Arc<Process>>,
+    /// Who has children now that had ended already.
+    adopters: Vec<Arc<Process>>,
     /// Processes that have ended and that nobody will wait for.
     strays: Vec<Arc<Process>>,
-    /// Tasks that asked to be told of their parent's end.
-    bereaved: Vec<Arc<Task>>,
-    /// Groups that nobody is left to continue, and that have someone stopped.
-    orphaned: Vec<i32>,
 }
 
 /// Writes a process's end down, and tells whom it concerns.
@@ -43,7 +39,7 @@ pub fn end(cx: &mut TaskContext, process: &Arc<Process>, zombie: Zombie) {
         write_down(cx, &mut tree, process, zombie)
     };
     process.life.wake_all(cx);
-    tell_all(cx, process, zombie.status, consequences);
+    wake_all(cx, consequences);
     if twin::is(Twin::ZombieAfterWake)
         && let Some(entry) = TREE.lock(cx).entries.get_mut(&process.id())
     {
@@ -76,11 +72,14 @@ fn write_down(cx: &TaskContext, tree: &mut Tree, process: &Arc<Process>, zombie:
         entry.continued = false;
     }
     groups.retain(|group| tree.is_orphaned(*group) && has_stopped(cx, tree, *group));
-    consequences.orphaned = groups;
+    groups.iter().for_each(|group| child::signal_orphans(cx, &tree.group(*group)));
     if is_stray {
         consequences.strays.push(process.clone());
     }
-    consequences.parent = parent.map(|parent| (parent, exit_signal));
+    if let Some(parent) = &parent {
+        child::signal_end(cx, process, parent, exit_signal, zombie.status);
+    }
+    consequences.parent = parent;
     consequences
 }
 
@@ -108,11 +107,11 @@ fn hand_on_children(cx: &TaskContext, tree: &mut Tree, id: i32, consequences: &m
                 if entry.is_stray {
                     consequences.strays.push(entry.process.clone());
                 }
-                consequences.adopted.push((entry.process.clone(), new_parent.clone(), zombie.status));
+                child::signal_end(cx, &entry.process, &new_parent, SIGCHLD, zombie.status);
+                consequences.adopters.push(new_parent.clone());
             }
             None => {
-                let tasks = entry.process.tasks(cx).into_iter();
-                consequences.bereaved.extend(tasks.filter(|task| task.death_signal.load() != 0));
+                signal_bereaved(cx, &entry.process, id);
             }
         }
         if let Some(entry) = tree.entries.get_mut(&adopter) {
@@ -125,23 +124,25 @@ fn has_stopped(cx: &TaskContext, tree: &Tree, group: i32) -> bool {
     tree.group(group).iter().any(|process| process.signals.lock(cx).stopping.is_some())
 }
 
-fn tell_all(cx: &mut TaskContext, process: &Arc<Process>, status: ExitStatus, consequences: Consequences) {
-    let Consequences { parent, adopted, strays, bereaved, orphaned } = consequences;
-    for task in bereaved {
+/// The tasks that asked to be told of their parent's end.
+fn signal_bereaved(cx: &TaskContext, child: &Process, parent: i32) {
+    for task in child.tasks(cx) {
         let signal = task.death_signal.load();
-        post::send_to_task(cx, &task, SignalInfo::new(signal, code::USER).with_sender(process.id(), 0));
+        if signal != 0 {
+            post::send_to_task(cx, &task, SignalInfo::new(signal, code::USER).with_sender(parent, 0));
+        }
     }
-    for group in orphaned {
-        child::tell_orphans(cx, group);
-    }
-    for (child, parent, status) in adopted {
-        child::tell_ended(cx, &child, &parent, SIGCHLD, status);
-    }
+}
+
+fn wake_all(cx: &mut TaskContext, consequences: Consequences) {
+    let Consequences { parent, adopters, strays } = consequences;
+    adopters.iter().for_each(|adopter| adopter.child_changed.wake_all(cx));
     for stray in strays {
         bury(cx, &stray);
     }
-    if let Some((parent, signal)) = parent {
-        child::tell_ended(cx, process, &parent, signal, status);
+    if let Some(parent) = parent {
+        // The child is about to leave its CPU for good.
+        parent.child_changed.wake_all_donating(cx);
     }
 }
 

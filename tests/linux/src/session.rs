@@ -80,7 +80,13 @@ impl Session {
     /// Reads on until the words have come.
     #[track_caller]
     pub fn wait_for_text(&self, text: &str) {
-        self.read_until(text, |seen| seen.contains(text));
+        self.wait_for_texts(&[text]);
+    }
+
+    /// Until all of them have, in any order.
+    #[track_caller]
+    pub fn wait_for_texts(&self, texts: &[&str]) {
+        self.read_until(&texts.join(" and "), |seen| texts.iter().all(|text| seen.contains(text)));
     }
 
     #[track_caller]

@@ -1,16 +1,17 @@
 //! What a parent is told when a child ends, stops or goes on.
 //!
-//! Invariant: what `wait` will find is written under the tree's lock before the parent is told of it.
+//! Invariant: what `wait` will find is written under the tree's lock, and the parent's signal is sent under it too: whoever has waited
+//! for a child hears no more of what it waited for. Its wait is woken after that.
 
 use alloc::sync::Arc;
 
-use abi::signal::{SIG_IGN, SIGCHLD, SIGCONT, SignalInfo, action, code};
+use abi::signal::{SIG_IGN, SIGCHLD, SIGCONT, SIGHUP, SignalInfo, action, code};
 use sync::TaskContext;
 
 use super::post::send_to_process;
 use crate::process::shared::Process;
 use crate::process::status::ExitStatus;
-use crate::process::table::{self, TREE};
+use crate::process::table::TREE;
 
 const NANOSECONDS_PER_TICK: u64 = 10_000_000;
 
@@ -31,15 +32,13 @@ pub fn discards_children(cx: &TaskContext, parent: &Process) -> bool {
     found.handler == SIG_IGN || found.flags & action::NOCLDWAIT != 0
 }
 
-/// Tells the parent that the child has ended with this status, by `signal` (0: by none).
-pub fn tell_ended(cx: &mut TaskContext, child: &Process, parent: &Arc<Process>, signal: u32, status: ExitStatus) {
+/// Signals the parent that the child has ended with this status, by `signal` (0: by none). Under the tree's lock.
+pub fn signal_end(cx: &TaskContext, child: &Process, parent: &Process, signal: u32, status: ExitStatus) {
     if signal != 0 {
         let (code, status) = status.code_and_status();
         let information = information(cx, child, signal, code, status);
         send_to_process(cx, parent, information);
     }
-    // The child is about to leave its CPU for good.
-    parent.child_changed.wake_all_donating(cx);
 }
 
 /// Tells the parent that the process has stopped, unless it goes on already.
@@ -50,9 +49,9 @@ pub fn tell_stopped(cx: &mut TaskContext, process: &Process, signal: u32) {
             return;
         }
         tree.set_stopped(process.id(), signal);
-        tree.parent_of(process.id())
+        signal_change(cx, process, tree.parent_of(process.id()), code::CLD_STOPPED, signal.cast_signed())
     };
-    tell(cx, process, parent, code::CLD_STOPPED, signal.cast_signed());
+    parent.iter().for_each(|parent| parent.child_changed.wake_all(cx));
 }
 
 /// Tells the parent that the process goes on.
@@ -60,28 +59,26 @@ pub fn tell_continued(cx: &mut TaskContext, process: &Process) {
     let parent = {
         let mut tree = TREE.lock(cx);
         tree.set_continued(process.id());
-        tree.parent_of(process.id())
+        signal_change(cx, process, tree.parent_of(process.id()), code::CLD_CONTINUED, SIGCONT.cast_signed())
     };
-    tell(cx, process, parent, code::CLD_CONTINUED, SIGCONT.cast_signed());
+    parent.iter().for_each(|parent| parent.child_changed.wake_all(cx));
 }
 
-fn tell(cx: &mut TaskContext, process: &Process, parent: Option<Arc<Process>>, code: i32, status: i32) {
-    let Some(parent) = parent else {
-        return;
-    };
+fn signal_change(cx: &TaskContext, process: &Process, parent: Option<Arc<Process>>, code: i32, status: i32) -> Option<Arc<Process>> {
+    let parent = parent?;
     let silent = parent.actions(cx).get(SIGCHLD).flags & action::NOCLDSTOP != 0;
     if !silent {
         let information = information(cx, process, SIGCHLD, code, status);
         send_to_process(cx, &parent, information);
     }
-    parent.child_changed.wake_all(cx);
+    Some(parent)
 }
 
-/// A process stopped for good reason and nobody is left to continue it: its group hears of it (`man 2 setpgid`).
-pub fn tell_orphans(cx: &mut TaskContext, group: i32) {
-    for (signal, code) in [(abi::signal::SIGHUP, code::KERNEL), (SIGCONT, code::KERNEL)] {
-        for process in table::in_group(cx, group) {
-            send_to_process(cx, &process, SignalInfo::new(signal, code));
+/// Somebody stopped for good reason and nobody is left to continue it: its group hears of it (`man 2 setpgid`).
+pub fn signal_orphans(cx: &TaskContext, group: &[Arc<Process>]) {
+    for signal in [SIGHUP, SIGCONT] {
+        for process in group {
+            send_to_process(cx, process, SignalInfo::new(signal, code::KERNEL));
         }
     }
 }

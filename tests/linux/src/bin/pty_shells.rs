@@ -1,6 +1,7 @@
 //! Shells and editors on a pseudo-terminal, driven key by key: line editing, history, completion, job control, windows, hang-up.
 // needs: bash
 
+use linux_tests::asleep::wait_until_asleep;
 use linux_tests::process::{Ended, close, wait};
 use linux_tests::scratch::Scratch;
 use linux_tests::session::{Session, bash, bash_name, busybox, set_window};
@@ -109,7 +110,10 @@ fn bash_jobs(scratch: &Scratch) {
 
 fn bash_is_hung_up(scratch: &Scratch) {
     let bash = start_bash(scratch);
-    bash.types("busybox sh -c 'echo ready; exec sleep 1000' & wait\r", "ready\r\n");
+    bash.keys("busybox sh -c 'echo ready; exec sleep 1000' & wait\r");
+    // The shell says the job's number before or after that. A hang-up that it hears of before it waits does not end its wait.
+    bash.wait_for_texts(&["ready\r\n", "[1] "]);
+    wait_until_asleep(bash.pid);
     let pid = bash.pid;
     done("close", close(bash.master));
     equal("a shell dies of the hang-up", wait(pid), Ended::Killed(libc::SIGHUP));
