@@ -27,7 +27,7 @@ use super::tree::{Tree, Zombie};
 struct Consequences {
     parent: Option<Arc<Process>>,
     /// Who has children now that had ended already.
-    adopters: Vec<Arc<Process>>,
+    adopter: Option<Arc<Process>>,
     /// Processes that have ended and that nobody will wait for.
     strays: Vec<Arc<Process>>,
 }
@@ -108,7 +108,7 @@ fn hand_on_children(cx: &TaskContext, tree: &mut Tree, id: i32, consequences: &m
                     consequences.strays.push(entry.process.clone());
                 }
                 child::signal_end(cx, &entry.process, &new_parent, SIGCHLD, zombie.status);
-                consequences.adopters.push(new_parent.clone());
+                consequences.adopter = Some(new_parent.clone());
             }
             None => {
                 signal_bereaved(cx, &entry.process, id);
@@ -135,8 +135,10 @@ fn signal_bereaved(cx: &TaskContext, child: &Process, parent: i32) {
 }
 
 fn wake_all(cx: &mut TaskContext, consequences: Consequences) {
-    let Consequences { parent, adopters, strays } = consequences;
-    adopters.iter().for_each(|adopter| adopter.child_changed.wake_all(cx));
+    let Consequences { parent, adopter, strays } = consequences;
+    if let Some(adopter) = adopter {
+        adopter.child_changed.wake_all(cx);
+    }
     for stray in strays {
         bury(cx, &stray);
     }

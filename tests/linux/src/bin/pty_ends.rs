@@ -84,6 +84,7 @@ fn a_pause_ends_a_read() {
         must_equal("a first byte", read(pty.slave, &mut bytes), Ok(1));
         i32::from(monotonic() - began < 400_000_000)
     });
+    wait_until_asleep(job);
     sleep_ms(300);
     pty.types(b"x");
     println!("and it begins with the first byte: {:?}", wait(job));
