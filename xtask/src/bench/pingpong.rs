@@ -7,18 +7,18 @@
 mod donation;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use super::root_with;
 use crate::build::{self, Messages, Profile};
+use crate::children;
 use crate::comparison::Boot;
 use crate::ending::Ending;
 use crate::error::{Explain, Failure, Outcome};
 use crate::framing::FirstProgram;
 use crate::machine::Machine;
-use crate::root::{self, Extra};
-use crate::{children, host_tests, places, programs};
 
 pub const CPU_COUNTS: [u32; 3] = [1, 2, 4];
 const PROGRAM: &str = "/tests/pingpong";
@@ -31,11 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 type Table = BTreeMap<(usize, String, String), Option<[u64; 3]>>;
 
 pub fn pingpong(counts: &[u32]) -> Outcome<u8> {
-    let program = build_program()?;
     let kernel = build::kernel(Profile::Release, Messages::Shown)?;
-    let bytes = std::fs::read(&program).explain(format_args!("reading {}", program.display()))?;
-    let extra = Extra { name: PROGRAM.trim_start_matches('/').to_owned(), permissions: 0o755, bytes };
-    let root = root::store("pingpong.cpio", &root::built_in(&[extra])?)?;
+    let root = root_with("pingpong")?;
     println!("donated, queued: both on one CPU, with donation or (as SCHED_BATCH) through its queue; busy: beside a third thread there");
     println!("cross: each on a CPU of its own; free, free-queued: wherever the kernel puts them, with donation or without");
     println!("\nguest instructions for each round trip, one CPU");
@@ -55,19 +52,6 @@ pub fn pingpong(counts: &[u32]) -> Outcome<u8> {
 /// What is told of a measurement: where the third thread comes in between now and then, a batch without that would be luck.
 const fn time(is_busy: bool, [best, middle, _]: [u64; 3]) -> u64 {
     if is_busy { middle } else { best }
-}
-
-fn build_program() -> Outcome<PathBuf> {
-    let mut cargo = host_tests::cargo();
-    cargo.args(["build", "--release", "--package", "bench-programs", "--target", programs::HOST_TARGET]);
-    cargo.arg("--target-dir").arg(places::programs_target());
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static");
-    cargo.env("CARGO_PROFILE_RELEASE_DEBUG", "0").env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
-    let built = cargo.stdin(Stdio::null()).stdout(std::io::stderr()).status().explain("starting cargo")?;
-    if !built.success() {
-        return Err(Failure::new("the programs of bench do not build"));
-    }
-    Ok(places::programs_target().join(programs::HOST_TARGET).join("release/pingpong"))
 }
 
 fn boot(kernel: &Path, root: &Path, cpus: u32) -> Outcome<Table> {

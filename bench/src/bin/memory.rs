@@ -1,0 +1,32 @@
+//! How much memory work is done at once by one worker and by more: `memory [PASSES]`.
+//!
+//! One line for each measurement: work, sharing, workers, operations a second. All are measured in turn, pass by pass, so that a
+//! disturbance of the host does not meet one row alone.
+
+use bench_programs::memory_work::{Fault, Map, MapTouched, Thread};
+use bench_programs::system::{cpus_online, fail};
+use bench_programs::team::{Sharing, Work, throughput};
+
+const SHARINGS: [(&str, Sharing); 2] = [("separate", Sharing::Separate), ("shared", Sharing::Shared)];
+
+type Measure = fn(Sharing, usize) -> u64;
+const WORKS: [(&str, Measure); 4] = [work::<Fault>(), work::<Map>(), work::<MapTouched>(), work::<Thread>()];
+
+const fn work<W: Work>() -> (&'static str, Measure) {
+    (W::NAME, throughput::<W>)
+}
+
+fn main() {
+    let passes = std::env::args().nth(1).map_or(Ok(7), |word| word.parse::<usize>());
+    let Ok(passes) = passes else { fail("how many passes?") };
+    let widths: Vec<usize> = [1, 2, 4, 8, 16].into_iter().filter(|width| *width <= cpus_online()).collect();
+    for _ in 0..passes {
+        for (name, measure) in WORKS {
+            for (sharing_name, sharing) in SHARINGS {
+                for &width in &widths {
+                    println!("{name} {sharing_name} {width} {}", measure(sharing, width));
+                }
+            }
+        }
+    }
+}

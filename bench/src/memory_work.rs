@@ -1,0 +1,110 @@
+//! What programs ask of memory all the time: pages at their first touch, mappings that come and go, threads.
+
+use crate::system::fail;
+use crate::team::Work;
+
+const PAGE: usize = 4096;
+
+/// First writes to pages of a region, one after the other.
+pub struct Fault;
+
+impl Work for Fault {
+    type Place = *mut u8;
+    const NAME: &'static str = "fault";
+    const OPERATIONS: u64 = 16384;
+
+    fn prepare() -> *mut u8 {
+        let place = map(Self::OPERATIONS as usize * PAGE);
+        // SAFETY: the region that was just made. Small pages: each touch is a fault.
+        unsafe { libc::madvise(place.cast(), Self::OPERATIONS as usize * PAGE, libc::MADV_NOHUGEPAGE) };
+        place
+    }
+
+    fn run(place: &mut *mut u8) {
+        for page in 0..Self::OPERATIONS as usize {
+            // SAFETY: inside the region, which nobody else uses.
+            unsafe { place.add(page * PAGE).write_volatile(1) };
+        }
+    }
+
+    fn tidy(place: *mut u8) {
+        unmap(place, Self::OPERATIONS as usize * PAGE);
+    }
+}
+
+/// A mapping made and taken away, never touched.
+pub struct Map;
+
+impl Work for Map {
+    type Place = ();
+    const NAME: &'static str = "map";
+    const OPERATIONS: u64 = 20_000;
+
+    fn prepare() {}
+
+    fn run((): &mut ()) {
+        for _ in 0..Self::OPERATIONS {
+            unmap(map(16 * PAGE), 16 * PAGE);
+        }
+    }
+
+    fn tidy((): ()) {}
+}
+
+/// The same with a write in between: what is taken away, other CPUs may have to forget.
+pub struct MapTouched;
+
+impl Work for MapTouched {
+    type Place = ();
+    const NAME: &'static str = "map-touched";
+    const OPERATIONS: u64 = 5000;
+
+    fn prepare() {}
+
+    fn run((): &mut ()) {
+        for _ in 0..Self::OPERATIONS {
+            let place = map(16 * PAGE);
+            // SAFETY: the first byte of the mapping that was just made.
+            unsafe { place.write_volatile(1) };
+            unmap(place, 16 * PAGE);
+        }
+    }
+
+    fn tidy((): ()) {}
+}
+
+/// A thread made and waited for.
+pub struct Thread;
+
+impl Work for Thread {
+    type Place = ();
+    const NAME: &'static str = "thread";
+    const OPERATIONS: u64 = 500;
+
+    fn prepare() {}
+
+    fn run((): &mut ()) {
+        for _ in 0..Self::OPERATIONS {
+            if std::thread::spawn(|| ()).join().is_err() {
+                fail("a thread failed");
+            }
+        }
+    }
+
+    fn tidy((): ()) {}
+}
+
+fn map(bytes: usize) -> *mut u8 {
+    // SAFETY: new memory, where the kernel wants it.
+    let at = unsafe {
+        libc::mmap(std::ptr::null_mut(), bytes, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0)
+    };
+    if at == libc::MAP_FAILED { fail("mmap") } else { at.cast() }
+}
+
+fn unmap(at: *mut u8, bytes: usize) {
+    // SAFETY: a mapping of `map`, that nobody uses any more.
+    if unsafe { libc::munmap(at.cast(), bytes) } != 0 {
+        fail("munmap");
+    }
+}
