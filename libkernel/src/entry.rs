@@ -5,6 +5,7 @@
 
 use crate::cross_call;
 use crate::interrupt;
+use crate::memory;
 use crate::sched::preempt;
 use crate::thread::current;
 use crate::thread::registers::UserRegisters;
@@ -36,7 +37,10 @@ fn dispatch(context: &IrqContext, vector: u8) {
     match vector {
         vectors::TIMER => preempt::timer_interrupt(context),
         vectors::KNOCK => preempt::knocked(context),
-        vectors::CALL => cross_call::called(context),
+        vectors::CALL => {
+            memory::forget::called(context);
+            cross_call::called(context);
+        }
         device => {
             // A late interrupt of a device that was just released is nobody's.
             let _owned = vectors::dispatch(context, device);

@@ -15,6 +15,7 @@ pub mod chaos;
 pub mod compile_fail_examples;
 mod context;
 pub mod cpu;
+mod gate;
 #[cfg(feature = "lockdep")]
 pub mod lockdep;
 mod mailbox;
@@ -33,6 +34,7 @@ pub use atomic::{Counter, CpuMask, Flag, Published, ReferenceCount, fence_full};
 pub use bitmap::SlotMap;
 pub use context::{Allows, IrqContext, IrqOff, PreemptOff, TaskContext, might_sleep};
 pub use cpu::{CpuId, CpuSet, MAXIMUM_CPUS};
+pub use gate::{Gate, Inside, Left};
 pub use mailbox::Mailbox;
 pub use once::Once;
 pub use order::{LockClass, PairClass, kind};

@@ -88,6 +88,14 @@ pub enum Twin {
     DeadGetWaiters,
     /// An owner that hands its lock over keeps what it was lent.
     LoanKept,
+    /// A reader of a shared lock looks for a writer first and counts itself then.
+    LooksBeforeEntering,
+    /// A writer of a shared lock looks for readers first and says that it comes then.
+    LooksBeforeClosing,
+    /// A reader that ends leaves the writer that waits for it asleep.
+    LastReaderSilent,
+    /// A reader that came too late, and takes its count back, leaves the writer that saw it asleep.
+    TurnedAwaySilent,
 }
 
 /// Does this run make that mistake?

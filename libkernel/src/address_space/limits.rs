@@ -31,7 +31,7 @@ impl AddressSpace {
     }
 
     pub fn limits(&self, cx: &mut TaskContext) -> Limits {
-        self.edit(cx, |parts, _, _| parts.limits)
+        self.look(cx, |parts, _| parts.limits)
     }
 }
 

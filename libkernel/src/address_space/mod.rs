@@ -16,6 +16,7 @@ mod protect;
 mod regions;
 mod remap;
 pub mod request;
+mod resident;
 mod shootdown;
 mod space;
 mod table;

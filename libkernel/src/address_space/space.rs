@@ -1,6 +1,7 @@
 //! AddressSpace: regions and page table, changed together.
 //!
-//! Invariant: `edit` is the one way to change a space: under its lock, and not ended before every CPU has been told.
+//! Invariant: `edit` is the one way to change a space: alone, and not ended before every CPU has been told. Those that
+//! `look` may be many; of them only faults change something, the entries of pages (see `table`).
 
 use super::backing::Contents;
 use super::limits::Limits;
@@ -10,12 +11,13 @@ use super::regions::{Region, Regions};
 use super::request::RegionInfo;
 use super::shootdown::FlushBatch;
 use super::table::UserTable;
+use super::resident::Resident;
 use super::{Access, Fault, UserAddress};
 use crate::census::{Census, Counted};
 use crate::error::KernelError;
 use crate::memory::Translation;
 use crate::thread::{UserMemory, user};
-use crate::wait::Mutex;
+use crate::wait::SharedMutex;
 use alloc::string::String;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
@@ -28,13 +30,13 @@ pub static LIVING: Census = Census::new("address spaces");
 pub struct AddressSpace {
     _counted: Counted,
     itself: Weak<AddressSpace>,
-    translation: Translation,
+    pub(super) translation: Translation,
     /// What a personality hangs on it.
     attachment: Once<Arc<dyn Any + Send + Sync>>,
-    /// Copies for those who only want to know, made when the lock is released.
-    resident_pages: Counter,
+    resident: Arc<Resident>,
+    /// A copy for those who only want to know, made when the lock is released.
     mapped_bytes: Counter,
-    parts: Mutex<Parts, order::AddressSpaceParent>,
+    parts: SharedMutex<Parts, order::AddressSpaceParent>,
 }
 
 /// What the lock protects.
@@ -70,9 +72,9 @@ impl AddressSpace {
             itself: Weak::clone(itself),
             attachment: Once::new(),
             translation: Translation::new(parts.table.root()),
-            resident_pages: Counter::new(parts.table.pages() as u64),
+            resident: Arc::clone(parts.table.resident()),
             mapped_bytes: Counter::new(parts.regions.mapped_bytes()),
-            parts: Mutex::new(parts),
+            parts: SharedMutex::new(parts),
         })
     }
 
@@ -82,15 +84,15 @@ impl AddressSpace {
         let mut batch = FlushBatch::new(&self.translation);
         let answer = change(&mut parts, &mut batch, cx);
         batch.flush(cx);
-        self.resident_pages.set(parts.table.pages() as u64);
         self.mapped_bytes.set(parts.regions.mapped_bytes());
         drop(parts);
         answer
     }
 
-    /// Makes `address` usable for `access`, or says why not.
-    pub fn fault(&self, cx: &mut TaskContext, address: u64, access: Access) -> Result<(), Fault> {
-        self.edit(cx, |parts, batch, cx| parts.fault(address, access, batch, cx))
+    /// Looks at the space, or settles a fault in it, beside others who do.
+    pub(super) fn look<R>(&self, cx: &mut TaskContext, work: impl FnOnce(&Parts, &mut TaskContext) -> R) -> R {
+        let parts = self.parts.share(cx);
+        work(&parts, cx)
     }
 
     /// What a personality has hung on the space.
@@ -114,7 +116,7 @@ impl AddressSpace {
     }
 
     pub fn resident_pages(&self) -> usize {
-        self.resident_pages.get() as usize
+        self.resident.pages()
     }
 
     pub fn mapped_bytes(&self) -> u64 {
@@ -123,7 +125,7 @@ impl AddressSpace {
 
     /// All mappings, in ascending order.
     pub fn regions(&self, cx: &mut TaskContext) -> Vec<RegionInfo> {
-        self.edit(cx, |parts, _, _| parts.regions.iter().map(|region| parts.describe(region)).collect())
+        self.look(cx, |parts, _| parts.regions.iter().map(|region| parts.describe(region)).collect())
     }
 }
 

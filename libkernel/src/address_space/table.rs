@@ -1,23 +1,38 @@
 //! The user half of a page table, every entry of which holds a share of a page.
 //!
 //! Invariant: an entry in use owns one `Page`, made by `into_raw` when it was written and made a `Page` again when it
-//! is taken out; present or not (a page that nobody may touch now keeps its contents).
+//! is taken out; present or not (a page that nobody may touch now keeps its contents). Who shares the space with others
+//! puts pages only where none is, by compare-exchange, and changes an entry in use under the lock of its stripe; pages
+//! and tables are taken out, and entries looked through, only by one that has the space alone.
 // The one place where shares of pages stand as numbers, in memory that the CPU reads.
 #![allow(unsafe_code)]
 
 use super::address::USER_END;
 use super::request::Protection;
+use super::resident::Resident;
 use crate::error::KernelError;
 use crate::memory::frames::TableFrames;
-use crate::memory::{Page, kernel_map};
-use core::ops::Range;
+use crate::memory::forget::{Stale, forget_everywhere};
+use crate::memory::{Page, Translation, kernel_map};
+use alloc::sync::Arc;
+use core::ops::{Deref, Range};
 use machine::addr::{PhysAddr, VirtAddr};
 use machine::paging::{self, Entry, Flags, Slot, release};
+use sync::{SpinGuard, SpinLock, TaskContext, order};
 
 pub(super) struct UserTable {
     root: PhysAddr,
-    pages: usize,
+    pages: Arc<Resident>,
 }
+
+/// A lock for the entries of some tables, on a line of its own.
+#[repr(align(64))]
+struct Stripe(SpinLock<(), order::PageEntries>);
+
+const STRIPES: usize = 64;
+
+/// All spaces' entries share these; two tables of one space mostly have two.
+static STRIPE: [Stripe; STRIPES] = [const { Stripe(SpinLock::new(())) }; STRIPES];
 
 /// What the CPU may be told about a page. `writable` is false as long as a write must come to the kernel first.
 pub(super) fn flags(protection: Protection, writable: bool) -> Flags {
@@ -46,24 +61,24 @@ impl UserTable {
     /// Empty, with the kernel's half.
     pub fn new() -> Result<Self, KernelError> {
         let root = paging::new_root(kernel_map::root(), &mut TableFrames).map_err(|_| KernelError::NoMemory)?;
-        Ok(UserTable { root, pages: 0 })
+        Ok(UserTable { root, pages: Arc::new(Resident::new()) })
     }
 
     pub const fn root(&self) -> PhysAddr {
         self.root
     }
 
-    /// How many pages it holds.
-    pub const fn pages(&self) -> usize {
-        self.pages
+    /// How many pages it holds, for those who only want to know.
+    pub const fn resident(&self) -> &Arc<Resident> {
+        &self.pages
     }
 
     /// Makes the tables that the entry of `at` needs, so that the next `put` there cannot fail.
-    pub fn prepare(&mut self, at: VirtAddr) -> Result<(), KernelError> {
+    pub fn prepare(&self, at: VirtAddr) -> Result<(), KernelError> {
         self.slot(at).map(drop)
     }
 
-    fn slot(&mut self, at: VirtAddr) -> Result<Slot, KernelError> {
+    fn slot(&self, at: VirtAddr) -> Result<Slot, KernelError> {
         paging::table::make_slot(self.root, at, 1, &mut TableFrames).map_err(|_| KernelError::NoMemory)
     }
 
@@ -72,14 +87,41 @@ impl UserTable {
         let slot = self.slot(at)?;
         assert!(slot.load().is_empty(), "a page was put where one is");
         slot.store(Entry::new(page.into_raw(), flags));
-        self.pages += 1;
+        self.pages.count_in();
         Ok(())
+    }
+
+    /// Puts a page where none is. If another was faster, that one's page stays, and this one goes back.
+    pub fn put_first(&self, at: VirtAddr, page: Page, flags: Flags) -> Result<(), KernelError> {
+        let slot = self.slot(at)?;
+        match slot.claim(Entry::new(page.physical(), flags)) {
+            Ok(()) => {
+                page.into_raw();
+                self.pages.count_in();
+            }
+            Err(_) => drop(page),
+        }
+        Ok(())
+    }
+
+    /// The entry of the page at `at`, if one is there. It may change at once.
+    pub fn entry(&self, at: VirtAddr) -> Option<Entry> {
+        let entry = paging::slot(self.root, at)?.load();
+        (!entry.is_empty()).then_some(entry)
+    }
+
+    /// The place of the page at `at`, if one is there, which nobody else changes meanwhile.
+    pub fn locked_place<'a>(&'a self, at: VirtAddr, cx: &'a TaskContext) -> Option<LockedPlace<'a>> {
+        let slot = paging::slot(self.root, at)?;
+        let number = (at.as_u64() >> 21) ^ (self.root.as_u64() >> 12);
+        let stripe = STRIPE[number as usize % STRIPES].0.lock(cx);
+        (!slot.load().is_empty()).then(|| LockedPlace { place: Place { slot, pages: &self.pages }, at, _stripe: stripe })
     }
 
     /// The place of the page at `at`, if one is there.
     pub fn place(&mut self, at: VirtAddr) -> Option<Place<'_>> {
         let slot = paging::slot(self.root, at)?;
-        (!slot.load().is_empty()).then_some(Place { slot, pages: &mut self.pages })
+        (!slot.load().is_empty()).then_some(Place { slot, pages: &self.pages })
     }
 
     /// The lowest page in `range`.
@@ -89,7 +131,7 @@ impl UserTable {
 
     /// Calls `visitor` with each page in `range`, in ascending order.
     pub fn visit<E>(&mut self, range: Range<u64>, mut visitor: impl FnMut(VirtAddr, Place<'_>) -> Result<(), E>) -> Result<(), E> {
-        let pages = &mut self.pages;
+        let pages = &*self.pages;
         paging::visit(self.root, range, &mut |at, slot| visitor(at, Place { slot, pages }))
     }
 
@@ -106,15 +148,16 @@ impl Drop for UserTable {
             drop(place.take());
             Ok(())
         });
-        debug_assert!(emptied.is_ok() && self.pages == 0);
+        debug_assert!(emptied.is_ok() && self.pages.pages() == 0);
         release::free_root(self.root, &mut TableFrames);
     }
 }
 
-/// One entry that holds a page.
+/// One entry that holds a page, which nobody else changes while this is there: the table is borrowed mutably, or the
+/// lock of the entry's stripe is held.
 pub(super) struct Place<'a> {
     slot: Slot,
-    pages: &'a mut usize,
+    pages: &'a Resident,
 }
 
 impl Place<'_> {
@@ -124,7 +167,7 @@ impl Place<'_> {
 
     /// Another share of the page.
     pub fn share(&self) -> Page {
-        // SAFETY: the entry's share was made by `into_raw`, and stays: the table is borrowed mutably by this.
+        // SAFETY: the entry's share was made by `into_raw`, and stays: nobody else changes the entry.
         unsafe { Page::share_raw(self.slot.load().address()) }
     }
 
@@ -145,19 +188,42 @@ impl Place<'_> {
         self.slot.remove_flags(Flags::WRITABLE)
     }
 
-    /// Puts another page in its place; returns the one before and its entry.
-    pub fn exchange(&self, page: Page, flags: Flags) -> (Page, Entry) {
-        let before = self.slot.swap(Entry::new(page.into_raw(), flags));
-        // SAFETY: the share that the entry owned, which the swap took out of it.
-        (unsafe { Page::from_raw(before.address()) }, before)
-    }
-
     /// Takes the page out; returns it and its entry.
     pub fn take(self) -> (Page, Entry) {
         let before = self.slot.swap(Entry::EMPTY);
-        *self.pages -= 1;
+        self.pages.count_out();
         // SAFETY: the share that the entry owned, which the swap took out of it.
         (unsafe { Page::from_raw(before.address()) }, before)
+    }
+}
+
+/// The same under the lock of its stripe; the page stays in it.
+pub(super) struct LockedPlace<'a> {
+    place: Place<'a>,
+    at: VirtAddr,
+    _stripe: SpinGuard<'a, (), order::PageEntries>,
+}
+
+impl<'a> Deref for LockedPlace<'a> {
+    type Target = Place<'a>;
+
+    fn deref(&self) -> &Place<'a> {
+        &self.place
+    }
+}
+
+impl LockedPlace<'_> {
+    /// Puts another page in its place, and returns the one before, which every CPU has forgotten by then. Nobody can
+    /// write to the new one as long as another may still read the old one.
+    pub fn replace(self, page: Page, flags: Flags, translation: &Translation) -> Page {
+        let slot = self.place.slot;
+        let before = slot.swap(Entry::new(page.into_raw(), flags - Flags::WRITABLE));
+        if before.has(Flags::PRESENT) {
+            forget_everywhere(translation, &Stale::page(self.at));
+        }
+        slot.add_flags(flags & Flags::WRITABLE);
+        // SAFETY: the share that the entry owned, which the swap took out of it.
+        unsafe { Page::from_raw(before.address()) }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Invariant: everything here works with interrupts off and never waits for a thread.
 
 pub mod boot;
+pub mod forget;
 pub mod frames;
 pub mod heap;
 pub mod kernel_map;

@@ -5,12 +5,14 @@
 
 pub mod mutex;
 pub mod queue;
+pub mod shared_mutex;
 mod sleep;
 pub mod timers;
 mod waiter;
 
 pub use mutex::{Mutex, MutexGuard};
 pub use queue::{WaitQueue, Watch};
+pub use shared_mutex::{ExclusiveGuard, SharedGuard, SharedMutex};
 pub use sleep::{sleep_until, wait_on};
 pub use timers::{Timer, TimerTarget};
 pub use waiter::{Alert, Deadline};

@@ -1,7 +1,8 @@
 //! One address's way through the tables: find its entry, make one, change one.
 //!
 //! Invariant: a table's frame belongs to the one entry that points at it, from the moment the entry is written until
-//! `release` takes it out; whoever changes tables does so under one lock per root, walks by CPUs excepted.
+//! `release` takes it out. Tables are added by whoever is first, by compare-exchange; they are taken out only while
+//! nobody else looks for places, for which each root has a lock.
 
 use super::entry::{Entry, Flags};
 use crate::addr::{PhysAddr, VirtAddr};
@@ -75,6 +76,11 @@ impl Slot {
         }
     }
 
+    /// Writes an entry where none is; `Err` is the one that another wrote first.
+    pub fn claim(self, entry: Entry) -> Result<(), Entry> {
+        self.0.compare_exchange(0, entry.bits()).map(drop).map_err(Entry::from_bits)
+    }
+
     /// The table that a used entry above level 1 points at, unless it is a large page.
     pub(super) fn table(self) -> Option<PhysAddr> {
         let entry = self.load();
@@ -118,8 +124,13 @@ fn make_table(slot: Slot, at: VirtAddr, source: &mut dyn FrameSource) -> Result<
     let table = source.take().ok_or(NoFrames)?;
     let user = if is_user(at) { Flags::USER } else { Flags::empty() };
     // The pages say what is allowed; tables allow everything.
-    slot.store(Entry::new(table, Flags::PRESENT | Flags::WRITABLE | user));
-    Ok(table)
+    match slot.claim(Entry::new(table, Flags::PRESENT | Flags::WRITABLE | user)) {
+        Ok(()) => Ok(table),
+        Err(first) => {
+            source.give(table);
+            Ok(first.address())
+        }
+    }
 }
 
 fn is_user(at: VirtAddr) -> bool {

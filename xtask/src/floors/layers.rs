@@ -12,7 +12,7 @@ const FLOORS: [(&str, &[&str]); 4] = [
         &[
             "atomic cpu twin per_execution",
             "lockdep chaos",
-            "order context park per_cpu once sequence bitmap mailbox",
+            "order context park per_cpu once sequence bitmap mailbox gate",
             "spin",
             "compile_fail_examples",
         ],

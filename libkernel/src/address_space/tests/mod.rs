@@ -4,6 +4,7 @@
 
 mod faults;
 mod oracle;
+mod parallel;
 mod program;
 mod sequences;
 mod shortage;

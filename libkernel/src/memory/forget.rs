@@ -1,0 +1,200 @@
+//! What CPUs must forget of an address space, and telling them.
+//!
+//! Invariant: each CPU has one letter, which it fills and sends with preemption off and takes back when all addressees
+//! have answered; so telling needs no memory. Whoever waits has interrupts on, holds no lock that is taken with
+//! interrupts off, and answers the others' letters meanwhile.
+
+use super::Translation;
+use arrayvec::ArrayVec;
+use core::ops::Range;
+use machine::addr::{PAGE_SIZE, VirtAddr};
+use machine::apic::ipi;
+use machine::paging::flush;
+use sync::{Counter, CpuId, CpuMask, CpuSet, IrqContext, MAXIMUM_CPUS, PerCpu, PreemptOff, Published, cpu};
+
+const PAGE: u64 = PAGE_SIZE as u64;
+/// More pages than this, and a CPU forgets everything: that is cheaper.
+const MOST_PAGES: u64 = 32;
+const MOST_RANGES: usize = 16;
+
+/// What CPUs must forget of one space: ranges of pages, or everything.
+pub struct Stale {
+    ranges: ArrayVec<Range<u64>, MOST_RANGES>,
+    pages: u64,
+    everything: bool,
+}
+
+impl Stale {
+    pub const fn nothing() -> Self {
+        Stale { ranges: ArrayVec::new_const(), pages: 0, everything: false }
+    }
+
+    pub fn page(at: VirtAddr) -> Self {
+        let mut stale = Self::nothing();
+        stale.add(at);
+        stale
+    }
+
+    pub const fn is_nothing(&self) -> bool {
+        self.pages == 0
+    }
+
+    pub fn add(&mut self, at: VirtAddr) {
+        let at = at.as_u64();
+        self.pages += 1;
+        match self.ranges.last_mut() {
+            Some(last) if last.end == at => last.end += PAGE,
+            _ => self.everything |= self.ranges.try_push(at..at + PAGE).is_err(),
+        }
+        self.everything |= self.pages > MOST_PAGES;
+    }
+
+    /// A table went: CPUs forget those with any page (SDM vol. 3, 5.10.4.1).
+    pub fn add_table(&mut self) {
+        if self.is_nothing() {
+            self.add(VirtAddr::new(0));
+        }
+    }
+
+    /// This CPU forgets. If it uses another space by now, it has forgotten already.
+    fn forget(&self, here: CpuId) {
+        forget_here(self.everything, self.ranges.iter().cloned(), here);
+    }
+}
+
+/// How often, since boot.
+#[repr(align(64))]
+#[derive(Default)]
+pub struct Counts {
+    /// This CPU had others forget, or itself.
+    pub batches: Counter,
+    /// Interrupts that it sent for that.
+    pub knocks_sent: Counter,
+    /// Letters that it answered.
+    pub knocks_received: Counter,
+    pub pages_forgotten: Counter,
+    pub everything_forgotten: Counter,
+    /// CPUs that it left alone, because they did not use the space.
+    pub cpus_skipped: Counter,
+}
+
+impl Counts {
+    const fn new() -> Self {
+        Counts {
+            batches: Counter::new(0),
+            knocks_sent: Counter::new(0),
+            knocks_received: Counter::new(0),
+            pages_forgotten: Counter::new(0),
+            everything_forgotten: Counter::new(0),
+            cpus_skipped: Counter::new(0),
+        }
+    }
+}
+
+static COUNTS: PerCpu<Counts> = PerCpu::new([const { Counts::new() }; MAXIMUM_CPUS]);
+
+/// What each CPU has counted.
+pub fn counts() -> impl Iterator<Item = (CpuId, &'static Counts)> {
+    COUNTS.iter_online()
+}
+
+/// What one CPU asks others to forget. Its words change only while nobody is in `unanswered`.
+#[repr(align(64))]
+struct Letter {
+    unanswered: CpuMask,
+    /// How many ranges; `EVERYTHING` for all.
+    count: Published<usize>,
+    starts: [Published<u64>; MOST_RANGES],
+    ends: [Published<u64>; MOST_RANGES],
+}
+
+const EVERYTHING: usize = usize::MAX;
+
+impl Letter {
+    const fn new() -> Self {
+        Letter {
+            unanswered: CpuMask::new(CpuSet::EMPTY),
+            count: Published::<usize>::new(0),
+            starts: [const { Published::<u64>::new(0) }; MOST_RANGES],
+            ends: [const { Published::<u64>::new(0) }; MOST_RANGES],
+        }
+    }
+
+    fn write(&self, stale: &Stale) {
+        for (index, range) in stale.ranges.iter().enumerate() {
+            self.starts[index].store(range.start);
+            self.ends[index].store(range.end);
+        }
+        self.count.store(if stale.everything { EVERYTHING } else { stale.ranges.len() });
+    }
+
+    fn obey(&self, here: CpuId) {
+        let count = self.count.load();
+        let ranges = self.starts.iter().zip(&self.ends).take(count).map(|(start, end)| start.load()..end.load());
+        forget_here(count == EVERYTHING, ranges, here);
+    }
+}
+
+static LETTERS: PerCpu<Letter> = PerCpu::new([const { Letter::new() }; MAXIMUM_CPUS]);
+/// Whose letters each CPU has not answered yet.
+static SENDERS: PerCpu<CpuMask> = PerCpu::new([const { CpuMask::new(CpuSet::EMPTY) }; MAXIMUM_CPUS]);
+
+/// Every CPU that may remember it forgets; returns when all have. No interrupt to CPUs that do not use the space: these
+/// load the tables anew when they begin to.
+pub fn forget_everywhere(translation: &Translation, stale: &Stale) {
+    debug_assert!(cpu::interrupts_are_on(), "CPUs are told with interrupts off: two that tell each other would wait for ever");
+    let stay = PreemptOff::new();
+    let here = cpu::current();
+    translation.advance_generation();
+    let cpus = translation.cpus();
+    let others = cpus.without(here);
+    if !others.is_empty() {
+        send(others, stale, here);
+    }
+    if cpus.contains(here) {
+        stale.forget(here);
+    }
+    let counts = COUNTS.of(here);
+    counts.batches.increment();
+    counts.cpus_skipped.add(u64::from(cpu::online().bits().count_ones() - cpus.bits().count_ones()));
+    while !LETTERS.of(here).unanswered.load().is_empty() {
+        cpu::relax();
+    }
+    drop(stay);
+}
+
+fn send(others: CpuSet, stale: &Stale, here: CpuId) {
+    let letter = LETTERS.of(here);
+    letter.write(stale);
+    for other in others {
+        letter.unanswered.insert(other);
+        SENDERS.of(other).insert(here);
+        ipi::call(other);
+        COUNTS.of(here).knocks_sent.increment();
+    }
+}
+
+/// Another CPU called: forgets what it asks, if that is what it called for.
+pub fn called(_: &IrqContext) {
+    let here = cpu::current();
+    for sender in SENDERS.of(here).load() {
+        // Before the letter is answered: from then on its sender may write the next one.
+        SENDERS.of(here).remove(sender);
+        let letter = LETTERS.of(sender);
+        letter.obey(here);
+        letter.unanswered.remove(here);
+        COUNTS.of(here).knocks_received.increment();
+    }
+}
+
+fn forget_here(everything: bool, ranges: impl Iterator<Item = Range<u64>>, here: CpuId) {
+    let counts = COUNTS.of(here);
+    if everything {
+        counts.everything_forgotten.increment();
+        return flush::all();
+    }
+    for range in ranges {
+        counts.pages_forgotten.add((range.end - range.start) / PAGE);
+        range.step_by(PAGE_SIZE).for_each(|at| flush::page(VirtAddr::new(at)));
+    }
+}
