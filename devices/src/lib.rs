@@ -10,3 +10,4 @@ extern crate std;
 extern crate alloc;
 
 pub mod console;
+pub mod virtio;

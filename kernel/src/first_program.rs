@@ -57,6 +57,7 @@ fn run(cx: &mut TaskContext, archive: Option<Archive>, line: CommandLine) {
         warn!("the console has no interrupt ({error:?}): nothing can be typed");
     }
     device::register_console(&CONSOLE);
+    devices::virtio::find_disks();
     let root = match start_up::make_root(cx, archive.as_ref().map(Archive::bytes)) {
         Ok(root) => root,
         Err(errno) => panic!("the root cannot be made: {errno:?}"),

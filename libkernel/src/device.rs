@@ -6,6 +6,9 @@ use crate::error::KernelError;
 use crate::wait::WaitQueue;
 use sync::{Once, TaskContext};
 
+/// Block devices that are kept: more are left out.
+pub const MAXIMUM_BLOCK_DEVICES: usize = 16;
+
 /// What a console's reader finds next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConsoleEvent {
@@ -54,4 +57,31 @@ pub fn register_console(console: &'static dyn Console) {
 /// The machine's console, once its driver is there.
 pub fn console() -> Option<&'static dyn Console> {
     CONSOLE.get().copied()
+}
+
+/// A disk.
+pub trait BlockDevice: Send + Sync {
+    /// Its length in bytes.
+    fn length(&self) -> u64;
+
+    /// Waits for the bytes from `at` on, both multiples of `BLOCK_BYTES`, and shows them to `take` from first to last, piece by piece.
+    ///
+    /// # Errors
+    /// `DeviceFailed` when the device says so, `Invalid` beyond its end. Pieces before an error may have been shown.
+    fn read(&self, cx: &mut TaskContext, at: u64, length: usize, take: &mut dyn FnMut(&[u8])) -> Result<(), KernelError>;
+}
+
+/// What a disk reads in one piece at least.
+pub const BLOCK_BYTES: u64 = 512;
+
+static BLOCK_DEVICES: [Once<&'static dyn BlockDevice>; MAXIMUM_BLOCK_DEVICES] = [const { Once::new() }; MAXIMUM_BLOCK_DEVICES];
+
+/// Makes `device` the next of the machine's disks. False when there are too many.
+pub fn register_block_device(device: &'static dyn BlockDevice) -> bool {
+    BLOCK_DEVICES.iter().any(|slot| slot.set(device).is_ok())
+}
+
+/// The machine's disks, in the order in which they were found.
+pub fn block_devices() -> impl Iterator<Item = &'static dyn BlockDevice> {
+    BLOCK_DEVICES.iter().map_while(|slot| slot.get().copied())
 }

@@ -24,6 +24,8 @@ pub enum KernelError {
     Unsupported,
     /// Whoever was at the other end has left.
     Gone,
+    /// A device did not do what it was asked for, or what it keeps makes no sense.
+    DeviceFailed,
 }
 
 impl KernelError {
@@ -43,6 +45,7 @@ impl KernelError {
             KernelError::WouldBlock => "would have to wait",
             KernelError::Unsupported => "not supported",
             KernelError::Gone => "the other end is gone",
+            KernelError::DeviceFailed => "the device failed",
         }
     }
 }

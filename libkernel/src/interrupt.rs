@@ -1,4 +1,4 @@
-//! A device's interrupt: its line, its vector, its handler, as one owned value; and how many of each kind came.
+//! A device's interrupt: its line or message, its vector, its handler, as one owned value; and how many of each kind came.
 //!
 //! Invariant: a handler is called only between `request` and the drop of what that returned; the drop waits for
 //! handlers that run. The counts are each CPU's own, and only ever grow.
@@ -6,6 +6,7 @@
 use crate::error::KernelError;
 use alloc::sync::Arc;
 use machine::apic::io::{self, Line};
+use machine::apic::message::{self, Message};
 use machine::trap::vectors::{self, OwnedVector};
 use sync::{Counter, CpuId, IrqContext, IrqOff, MAXIMUM_CPUS, PerCpu, SlotMap, SpinLock, order};
 
@@ -32,7 +33,8 @@ const LINE_WORDS: usize = 16;
 /// Dropping it masks the line and gives the vector back. Not to be dropped by its own handler.
 pub struct DeviceInterrupt {
     slot: usize,
-    line: Line,
+    /// `None` where the device sends messages.
+    line: Option<Line>,
     vector: Option<OwnedVector>,
 }
 
@@ -58,34 +60,50 @@ impl DeviceInterrupt {
         self.vector.as_ref().map_or(0, OwnedVector::number)
     }
 
+    /// Calls `handler` whenever a device sends the message that is answered too. Who drops it has silenced the device before.
+    pub fn request_message(name: &'static str, cpu: CpuId, handler: Handler) -> Result<(Self, Message), KernelError> {
+        let (slot, vector) = occupy(name, handler)?;
+        let message = message::to(cpu, vector.number());
+        let interrupt = DeviceInterrupt { slot, line: None, vector: Some(vector) };
+        Ok((interrupt, message.ok_or(KernelError::Unsupported)?))
+    }
+
     /// Takes the line, a slot and a vector.
     fn adopt(line: Line, name: &'static str, handler: Handler) -> Result<Self, KernelError> {
         let number = usize::try_from(line.gsi).ok().filter(|number| *number < LINE_WORDS * 64).ok_or(KernelError::Invalid)?;
         if !LINES.take_this(number) {
             return Err(KernelError::Busy);
         }
-        let slot = TAKEN.take(0);
-        let vector = slot.and_then(|slot| vectors::take(call, slot));
-        let (Some(slot), Some(vector)) = (slot, vector) else {
-            slot.into_iter().for_each(|slot| TAKEN.free(slot));
-            LINES.free(number);
-            return Err(KernelError::Busy);
-        };
-        *DEVICES[slot].lock_without_context() = Some(Device { name, vector: vector.number(), handler });
-        Ok(DeviceInterrupt { slot, line, vector: Some(vector) })
+        let (slot, vector) = occupy(name, handler).inspect_err(|_| LINES.free(number))?;
+        Ok(DeviceInterrupt { slot, line: Some(line), vector: Some(vector) })
     }
 }
 
 impl Drop for DeviceInterrupt {
     fn drop(&mut self) {
-        // A line that was never routed is masked already.
-        let _ = io::mask(self.line.gsi);
+        if let Some(line) = self.line {
+            // A line that was never routed is masked already.
+            let _ = io::mask(line.gsi);
+        }
         self.vector = None;
         let device = DEVICES[self.slot].lock_without_context().take();
         TAKEN.free(self.slot);
-        LINES.free(self.line.gsi as usize);
+        if let Some(line) = self.line {
+            LINES.free(line.gsi as usize);
+        }
         drop(device);
     }
+}
+
+/// A slot and a vector that leads to it, for this handler.
+fn occupy(name: &'static str, handler: Handler) -> Result<(usize, OwnedVector), KernelError> {
+    let slot = TAKEN.take(0).ok_or(KernelError::Busy)?;
+    let Some(vector) = vectors::take(call, slot) else {
+        TAKEN.free(slot);
+        return Err(KernelError::Busy);
+    };
+    *DEVICES[slot].lock_without_context() = Some(Device { name, vector: vector.number(), handler });
+    Ok((slot, vector))
 }
 
 fn call(context: &IrqContext, slot: usize) {

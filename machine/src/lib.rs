@@ -18,6 +18,7 @@ pub mod context;
 pub mod cpu;
 pub mod msr;
 pub mod paging;
+pub mod pci;
 pub mod physical;
 pub mod port;
 pub mod power;

@@ -21,6 +21,7 @@ pub fn errno(error: KernelError) -> Errno {
         KernelError::WouldBlock => Errno::EAGAIN,
         KernelError::Unsupported => Errno::EOPNOTSUPP,
         KernelError::Gone => Errno::EPIPE,
+        KernelError::DeviceFailed => Errno::EIO,
     }
 }
 

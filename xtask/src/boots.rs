@@ -89,6 +89,7 @@ fn check(expected: &Expectation, kernel: &Path, root: Option<&Path>, cpus: u32) 
     let boot = Boot {
         kernel,
         root,
+        disk: None,
         cpus,
         memory: &expected.memory,
         command: &expected.command,

@@ -25,6 +25,8 @@ const MOST_OUTPUT: usize = 64 << 20;
 pub struct Boot<'a> {
     pub kernel: &'a Path,
     pub root: Option<&'a Path>,
+    /// A disk's image.
+    pub disk: Option<&'a Path>,
     pub cpus: u32,
     pub memory: &'a str,
     pub command: &'a [String],
@@ -53,6 +55,7 @@ impl Boot<'_> {
         let machine = Machine {
             kernel: self.kernel.to_path_buf(),
             root: self.root.map(Path::to_path_buf),
+            disk: self.disk.map(Path::to_path_buf),
             cpus: self.cpus,
             memory: self.memory.to_owned(),
             command_line: first.command_line(),
@@ -140,8 +143,17 @@ fn has_its_programs(subject: &Subject, report: &Report) -> bool {
 }
 
 fn compare(subject: &Subject, oracle: &OnceLock<Result<Answer, String>>, kernel: &Path, root: &Path, cpus: u32) -> Result<(), String> {
-    let boot =
-        Boot { kernel, root: Some(root), cpus, memory: "512M", command: &subject.command, append: "", input: &[], patience: PATIENCE };
+    let boot = Boot {
+        kernel,
+        root: Some(root),
+        disk: None,
+        cpus,
+        memory: "512M",
+        command: &subject.command,
+        append: "",
+        input: &[],
+        patience: PATIENCE,
+    };
     if subject.is_its_own_judge() {
         let booted = boot.run().map_err(|failure| failure.message)?;
         return if booted.remains.ending == Ending::Exited(0) { Ok(()) } else { Err(booted.story()) };

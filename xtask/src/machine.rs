@@ -24,6 +24,8 @@ pub struct Machine {
     pub kernel: PathBuf,
     /// None boots without an initial root.
     pub root: Option<PathBuf>,
+    /// A disk's image, which stays as it is.
+    pub disk: Option<PathBuf>,
     pub cpus: u32,
     pub memory: String,
     pub command_line: String,
@@ -55,6 +57,12 @@ impl Machine {
         qemu.arg("-kernel").arg(&self.kernel);
         if let Some(root) = &self.root {
             qemu.arg("-initrd").arg(root);
+        }
+        if let Some(disk) = &self.disk {
+            // A comma in the path is doubled, as QEMU wants it; nobody else is kept from the file.
+            let path = disk.display().to_string().replace(',', ",,");
+            qemu.arg("-drive").arg(format!("if=none,id=disk,format=raw,readonly=on,file.locking=off,file={path}"));
+            qemu.args(["-device", "virtio-blk-pci,drive=disk"]);
         }
         qemu.arg("-append").arg(&self.command_line);
         for (name, port) in [

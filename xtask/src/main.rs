@@ -41,7 +41,7 @@ mod virtual_machine;
 const USAGE: &str = "\
 cargo xtask VERB
 
-  run [--cpus N] [--memory SIZE] [--root DIR|CPIO] [--log] [--append WORDS] [--kernel FILE]
+  run [--cpus N] [--memory SIZE] [--root DIR|CPIO] [--disk IMAGE] [--log] [--append WORDS] [--kernel FILE]
       [-- PROGRAM ARGUMENTS...]
                       build the kernel, boot it in QEMU, connect this terminal.
                       With PROGRAM: run it as the first program and exit with its status.

@@ -14,7 +14,7 @@ use crate::machine::{Machine, parse_cpus, parse_memory};
 use crate::virtual_machine::{Remains, Sink, VirtualMachine, onto};
 use crate::{archive, own_files, root, terminal};
 
-pub const WITH_VALUE: [&str; 5] = ["cpus", "memory", "root", "append", "kernel"];
+pub const WITH_VALUE: [&str; 6] = ["cpus", "memory", "root", "disk", "append", "kernel"];
 
 /// As a shell says it of a program that wrote into a closed pipe.
 const BROKEN_PIPE_STATUS: u8 = 141;
@@ -46,6 +46,7 @@ pub fn kernel(arguments: &Arguments, profile: Profile, messages: Messages) -> Ou
 pub fn machine(arguments: &Arguments, is_on_terminal: bool) -> Outcome<Machine> {
     let cpus = parse_cpus(arguments.option("cpus").unwrap_or("4"))?;
     let memory = parse_memory(arguments.option("memory").unwrap_or("512M"))?;
+    let disk = arguments.option("disk").map(image).transpose()?;
     let root = root::choose(arguments.option("root").map(Path::new))?;
     let shell = [OsString::from("/bin/sh"), OsString::from("-l")];
     let program = if arguments.program.is_empty() { &shell[..] } else { &arguments.program };
@@ -63,6 +64,7 @@ pub fn machine(arguments: &Arguments, is_on_terminal: bool) -> Outcome<Machine> 
     Ok(Machine {
         kernel: PathBuf::new(),
         root: Some(root.clone()),
+        disk,
         cpus,
         memory,
         command_line: first_program.command_line(),
@@ -70,6 +72,13 @@ pub fn machine(arguments: &Arguments, is_on_terminal: bool) -> Outcome<Machine> 
         monitor: None,
         is_deterministic: false,
     })
+}
+
+/// A disk's image, which must be there before QEMU looks for it.
+fn image(path: &str) -> Outcome<PathBuf> {
+    let path = PathBuf::from(path);
+    let is_file = path.metadata().explain(format_args!("the disk {}", path.display()))?.is_file();
+    if is_file { Ok(path) } else { Err(Failure::usage(format!("the disk {}: an image is a file", path.display()))) }
 }
 
 /// A program named without a slash is looked for where a shell would look.

@@ -7,5 +7,6 @@ pub mod calibrate;
 pub mod io;
 pub mod ipi;
 pub mod local;
+pub mod message;
 mod redirection;
 pub mod timer;

@@ -53,6 +53,11 @@ pub trait File: Send + Sync {
         false
     }
 
+    /// Where it ends, for positions counted from there.
+    fn length(&self, cx: &mut TaskContext) -> Result<u64, Errno> {
+        Ok(self.attributes(cx)?.size)
+    }
+
     /// Reads at `at` (ignored without a position).
     fn read(&self, _cx: &mut TaskContext, _at: u64, _manner: Manner, _into: &mut dyn Sink) -> Result<usize, Errno> {
         Err(Errno::EINVAL)

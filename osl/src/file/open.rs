@@ -141,11 +141,11 @@ fn open_node(cx: &mut TaskContext, node: &Arc<dyn Node>, flags: u32) -> Result<A
         Kind::Regular => Ok(Arc::new(RegularFile::new(node.clone()))),
         Kind::Directory | Kind::Link => Ok(Arc::new(NamedFile::new(node.clone()))),
         Kind::Fifo => fifo::open(cx, node, flags),
-        Kind::Character => {
+        Kind::Character | Kind::Block => {
             let device = device_parts(node.attributes(cx)?.special);
-            device::open(cx, &Opening { node, device, flags })
+            device::open(cx, &Opening { node, kind: node.kind(), device, flags })
         }
-        Kind::Block | Kind::Socket => Err(Errno::ENXIO),
+        Kind::Socket => Err(Errno::ENXIO),
     }
 }
 

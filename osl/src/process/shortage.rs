@@ -19,6 +19,7 @@ use super::status::ExitStatus;
 use super::table;
 use super::task::Task;
 use super::tree::FIRST;
+use crate::fs::page_cache;
 
 const MILLISECOND: u64 = 1_000_000;
 /// How long one who needs memory waits for it.
@@ -46,7 +47,7 @@ pub fn relieve(cx: &mut TaskContext, task: &Task, too_much: Shortage) -> bool {
         if now >= deadline {
             return false;
         }
-        if stack::give_back_unused(cx) == 0 && !choose(cx, now) {
+        if stack::give_back_unused(cx) == 0 && page_cache::shrink_all(cx) == 0 && !choose(cx, now) {
             return false;
         }
         if frames::shortage() >= too_much {

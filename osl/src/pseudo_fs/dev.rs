@@ -2,6 +2,7 @@
 //!
 //! Invariant: a device file is only a number; whoever may make one (root) reaches exactly the devices listed here.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 
 use abi::Errno;
@@ -11,11 +12,13 @@ use libkernel::device as kernel_device;
 use sync::TaskContext;
 
 use super::devpts;
+use super::disk_device::{self, DiskDevice};
 use super::host_stream::{HostStream, Stream};
 use super::log_device::LogDevice;
 use super::memory_devices::{Kind as Memory, MemoryDevice};
 use crate::file::File;
 use crate::file::device::{self, Opening};
+use crate::fs::disk;
 use crate::fs::mount::{self, Location, Mount};
 use crate::fs::node::{Kind, New, Node};
 use crate::fs::tmpfs::Tmpfs;
@@ -69,6 +72,10 @@ pub fn mount_at(cx: &mut TaskContext, place: Location) -> Result<Arc<Mount>, Err
     for (name, target) in LINKS {
         root.create(cx, name.as_bytes(), New { kind: Kind::Link, mode: 0o777, target: target.as_bytes(), ..plain })?;
     }
+    for number in 0..kernel_device::block_devices().count() as u32 {
+        let device = device_number(disk_device::MAJOR, number * disk_device::MINORS);
+        root.create(cx, disk_name(number).as_bytes(), New { kind: Kind::Block, mode: 0o660, device, ..plain })?;
+    }
     root.create(cx, b"shm", New { kind: Kind::Directory, mode: 0o1777, ..plain })?;
     let pts = root.create(cx, b"pts", New { kind: Kind::Directory, mode: 0o755, ..plain })?;
     let mount = mount::mount(cx, root, Some(place), "devtmpfs", "devtmpfs")?;
@@ -76,9 +83,18 @@ pub fn mount_at(cx: &mut TaskContext, place: Location) -> Result<Arc<Mount>, Err
     Ok(mount)
 }
 
+/// `vda`, `vdb` and so on.
+fn disk_name(number: u32) -> String {
+    alloc::format!("vd{}", char::from(b'a' + (number % 26) as u8))
+}
+
 /// Opens a device by its number.
 fn open(cx: &mut TaskContext, opening: &Opening<'_>) -> Result<Arc<dyn File>, Errno> {
     let node = opening.node;
+    if opening.kind == Kind::Block {
+        let disk = disk_device::number_of(opening.device).and_then(|number| disk::get(cx, number)).ok_or(Errno::ENXIO)?;
+        return Ok(Arc::new(DiskDevice::new(disk, node.clone())));
+    }
     let memory = |kind| -> Result<Arc<dyn File>, Errno> { Ok(Arc::new(MemoryDevice::new(kind, node.clone()))) };
     match opening.device {
         (1, 3) => memory(Memory::Null),

@@ -5,6 +5,7 @@
 
 pub mod dev;
 pub mod devpts;
+pub mod disk_device;
 pub mod fixed;
 pub mod host_stream;
 pub mod log_device;

@@ -30,7 +30,7 @@ fn target(cx: &mut TaskContext, open: &OpenFile, position: u64, offset: i64, whe
     match whence {
         SEEK_SET => add(0),
         SEEK_CUR => add(position),
-        SEEK_END => add(open.attributes(cx)?.size),
+        SEEK_END => add(open.file().length(cx)?),
         SEEK_DATA | SEEK_HOLE => {
             let size = open.attributes(cx)?.size;
             let from = u64::try_from(offset).ok().filter(|&from| from < size).ok_or(Errno::ENXIO)?;
