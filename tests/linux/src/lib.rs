@@ -7,6 +7,7 @@
 pub mod asleep;
 pub mod futex;
 pub mod futex_lock;
+pub mod guarded;
 pub mod job;
 pub mod memory;
 pub mod numbers;
