@@ -4,8 +4,8 @@
 
 use linux_tests::guarded::{load, store};
 use linux_tests::memory::PAGE;
-use linux_tests::process::{Ended, fork, wait};
 use linux_tests::must_equal;
+use linux_tests::process::{Ended, fork, wait};
 
 use super::slot::{BYTES, CODE, PATTERN_END, PLACES, Rights, SLOTS, State, address, slot};
 

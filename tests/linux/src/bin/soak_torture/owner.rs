@@ -7,7 +7,9 @@ use linux_tests::memory::{PAGE, READ, READ_WRITE, map, peek, poke, protect, unma
 use linux_tests::soak::Random;
 use linux_tests::{call, done, fail, must_equal};
 
-use super::slot::{BYTES, CODE, Kind, PAGES, PATTERN_END, PLACES, Rights, SLOTS, Slot, State, VISITOR_BYTES, address, answer, mark, pattern, slot};
+use super::slot::{
+    BYTES, CODE, Kind, PAGES, PATTERN_END, PLACES, Rights, SLOTS, Slot, State, VISITOR_BYTES, address, answer, mark, pattern, slot,
+};
 
 pub struct Owner {
     number: usize,
@@ -129,7 +131,8 @@ impl Owner {
         self.expect(self.state.turn, 0..PAGES);
         // Others write to the file's pages through nothing but this mapping.
         if rights != Rights::ReadWrite {
-            let sum = || (0..BYTES).step_by(3).fold(0_u64, |sum, place| sum.wrapping_mul(31).wrapping_add(u64::from(peek(self.at() + place))));
+            let sum =
+                || (0..BYTES).step_by(3).fold(0_u64, |sum, place| sum.wrapping_mul(31).wrapping_add(u64::from(peek(self.at() + place))));
             must_equal("what nobody may write", sum(), sum());
         }
     }

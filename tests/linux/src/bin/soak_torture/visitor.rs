@@ -48,7 +48,13 @@ impl Visit {
 
     /// Exactly what was said, if that is still true; and something possible in any case.
     #[track_caller]
-    fn judge<T: PartialEq + std::fmt::Debug>(&self, got: Result<T, Refusal>, allowed: &[Rights], right: Option<T>, is_possible: impl Fn(&T) -> bool) {
+    fn judge<T: PartialEq + std::fmt::Debug>(
+        &self,
+        got: Result<T, Refusal>,
+        allowed: &[Rights],
+        right: Option<T>,
+        is_possible: impl Fn(&T) -> bool,
+    ) {
         if slot(self.slot).is_still(self.number) {
             match (self.state.refusal(self.place, allowed), &got) {
                 (Some(refusal), Err(found)) if refusal == *found => {}
@@ -92,7 +98,10 @@ impl Visit {
     fn copy_out(&self, random: &mut Random, pipe: (i32, i32)) {
         let length = 8 * (1 + random.below(8));
         let from = self.page + CODE + random.below((PATTERN_END - CODE) / 8 - 8) * 8;
-        let parts = [libc::iovec { iov_base: from as *mut _, iov_len: length / 2 }, libc::iovec { iov_base: (from + length / 2) as *mut _, iov_len: length - length / 2 }];
+        let parts = [
+            libc::iovec { iov_base: from as *mut _, iov_len: length / 2 },
+            libc::iovec { iov_base: (from + length / 2) as *mut _, iov_len: length - length / 2 },
+        ];
         let written = if random.below(2) == 0 {
             call!(SYS_write, pipe.1, from, length)
         } else {
