@@ -92,6 +92,12 @@ pub enum Twin {
     LooksBeforeEntering,
     /// A writer of a shared lock looks for readers first and says that it comes then.
     LooksBeforeClosing,
+    /// A CPU looks at a space's generation first and enters the set of those who use it then.
+    ComparedBeforeEntering,
+    /// Whoever takes rights away reads the set of CPUs first and advances the generation then.
+    GenerationAfterSet,
+    /// A CPU that was told of the second change takes the first for done too.
+    ForgotTooMuch,
     /// A reader that ends leaves the writer that waits for it asleep.
     LastReaderSilent,
     /// A reader that came too late, and takes its count back, leaves the writer that saw it asleep.

@@ -4,7 +4,7 @@
 //! have answered; so telling needs no memory. Whoever waits has interrupts on, holds no lock that is taken with
 //! interrupts off, and answers the others' letters meanwhile.
 
-use super::Translation;
+use super::translation::{self, CATCH_UPS, Change, Translation};
 use arrayvec::ArrayVec;
 use core::ops::Range;
 use machine::addr::{PAGE_SIZE, VirtAddr};
@@ -56,26 +56,26 @@ impl Stale {
         }
     }
 
-    /// This CPU forgets. If it uses another space by now, it has forgotten already.
-    fn forget(&self, here: CpuId) {
+    /// This CPU forgets.
+    fn forget(&self, change: &Change, here: CpuId) {
         forget_here(self.everything, self.ranges.iter().cloned(), here);
+        translation::forgot(change.space, change.generation);
     }
 }
 
 /// How often, since boot.
 #[repr(align(64))]
-#[derive(Default)]
-pub struct Counts {
+struct Counts {
     /// This CPU had others forget, or itself.
-    pub batches: Counter,
+    batches: Counter,
     /// Interrupts that it sent for that.
-    pub knocks_sent: Counter,
+    knocks_sent: Counter,
     /// Letters that it answered.
-    pub knocks_received: Counter,
-    pub pages_forgotten: Counter,
-    pub everything_forgotten: Counter,
+    knocks_received: Counter,
+    pages_forgotten: Counter,
+    everything_forgotten: Counter,
     /// CPUs that it left alone, because they did not use the space.
-    pub cpus_skipped: Counter,
+    cpus_skipped: Counter,
 }
 
 impl Counts {
@@ -93,15 +93,23 @@ impl Counts {
 
 static COUNTS: PerCpu<Counts> = PerCpu::new([const { Counts::new() }; MAXIMUM_CPUS]);
 
-/// What each CPU has counted.
-pub fn counts() -> impl Iterator<Item = (CpuId, &'static Counts)> {
-    COUNTS.iter_online()
+/// What is counted, by name.
+pub const COUNTED: [&str; 7] =
+    ["batches", "knocks sent", "knocks received", "pages forgotten", "everything forgotten", "CPUs skipped", "caught up on return"];
+
+/// What a CPU has counted, in the same order.
+pub fn counts(of: CpuId) -> [u64; COUNTED.len()] {
+    let Counts { batches, knocks_sent, knocks_received, pages_forgotten, everything_forgotten, cpus_skipped } = COUNTS.of(of);
+    let catch_ups = CATCH_UPS.of(of);
+    [batches, knocks_sent, knocks_received, pages_forgotten, everything_forgotten, cpus_skipped, catch_ups].map(Counter::get)
 }
 
 /// What one CPU asks others to forget. Its words change only while nobody is in `unanswered`.
 #[repr(align(64))]
 struct Letter {
     unanswered: CpuMask,
+    space: Published<u64>,
+    generation: Published<u64>,
     /// How many ranges; `EVERYTHING` for all.
     count: Published<usize>,
     starts: [Published<u64>; MOST_RANGES],
@@ -114,13 +122,17 @@ impl Letter {
     const fn new() -> Self {
         Letter {
             unanswered: CpuMask::new(CpuSet::EMPTY),
+            space: Published::<u64>::new(0),
+            generation: Published::<u64>::new(0),
             count: Published::<usize>::new(0),
             starts: [const { Published::<u64>::new(0) }; MOST_RANGES],
             ends: [const { Published::<u64>::new(0) }; MOST_RANGES],
         }
     }
 
-    fn write(&self, stale: &Stale) {
+    fn write(&self, stale: &Stale, change: &Change) {
+        self.space.store(change.space);
+        self.generation.store(change.generation);
         for (index, range) in stale.ranges.iter().enumerate() {
             self.starts[index].store(range.start);
             self.ends[index].store(range.end);
@@ -128,10 +140,12 @@ impl Letter {
         self.count.store(if stale.everything { EVERYTHING } else { stale.ranges.len() });
     }
 
+    /// If the CPU uses another space by now, it forgets of that one, and catches up when it comes back.
     fn obey(&self, here: CpuId) {
         let count = self.count.load();
         let ranges = self.starts.iter().zip(&self.ends).take(count).map(|(start, end)| start.load()..end.load());
         forget_here(count == EVERYTHING, ranges, here);
+        translation::forgot(self.space.load(), self.generation.load());
     }
 }
 
@@ -145,27 +159,26 @@ pub fn forget_everywhere(translation: &Translation, stale: &Stale) {
     debug_assert!(cpu::interrupts_are_on(), "CPUs are told with interrupts off: two that tell each other would wait for ever");
     let stay = PreemptOff::new();
     let here = cpu::current();
-    translation.advance_generation();
-    let cpus = translation.cpus();
-    let others = cpus.without(here);
+    let change = translation.change();
+    let others = change.cpus.without(here);
     if !others.is_empty() {
-        send(others, stale, here);
+        send(others, stale, &change, here);
     }
-    if cpus.contains(here) {
-        stale.forget(here);
+    if change.cpus.contains(here) {
+        stale.forget(&change, here);
     }
     let counts = COUNTS.of(here);
     counts.batches.increment();
-    counts.cpus_skipped.add(u64::from(cpu::online().bits().count_ones() - cpus.bits().count_ones()));
+    counts.cpus_skipped.add(u64::from(cpu::online().bits().count_ones().saturating_sub(change.cpus.bits().count_ones())));
     while !LETTERS.of(here).unanswered.load().is_empty() {
         cpu::relax();
     }
     drop(stay);
 }
 
-fn send(others: CpuSet, stale: &Stale, here: CpuId) {
+fn send(others: CpuSet, stale: &Stale, change: &Change, here: CpuId) {
     let letter = LETTERS.of(here);
-    letter.write(stale);
+    letter.write(stale, change);
     for other in others {
         letter.unanswered.insert(other);
         SENDERS.of(other).insert(here);

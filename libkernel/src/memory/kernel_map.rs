@@ -5,6 +5,7 @@
 //! are used again; tables stay.
 
 use super::frames::{self, Owner, TableFrames};
+use super::translation;
 use crate::error::KernelError;
 use machine::addr::{Frame, PAGE_SIZE, PhysAddr, VirtAddr};
 use machine::paging::{self, Flags, flush};
@@ -28,6 +29,7 @@ pub(super) fn initialise(root: PhysAddr) {
 /// This CPU uses the kernel's own root from now on.
 pub fn load() {
     flush::load_root(root());
+    translation::use_none();
 }
 
 pub fn root() -> PhysAddr {

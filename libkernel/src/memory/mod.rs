@@ -11,6 +11,7 @@ pub mod kernel_map;
 pub(crate) mod on_host;
 pub mod page;
 mod spare;
+mod tags;
 pub mod translation;
 mod zone;
 

@@ -15,6 +15,7 @@ pub struct Features {
     pub huge_pages: bool,
     pub global_pages: bool,
     pub machine_check: bool,
+    pub process_context_identifiers: bool,
     pub supervisor_execution_prevention: bool,
     pub supervisor_access_prevention: bool,
     pub user_mode_instruction_prevention: bool,
@@ -44,6 +45,7 @@ const CR4_FXSR: u64 = 1 << 9;
 const CR4_SIMD_EXCEPTIONS: u64 = 1 << 10;
 const CR4_UMIP: u64 = 1 << 11;
 const CR4_FSGSBASE: u64 = 1 << 16;
+const CR4_PROCESS_CONTEXT_IDENTIFIERS: u64 = 1 << 17;
 const CR4_OSXSAVE: u64 = 1 << 18;
 const CR4_SMEP: u64 = 1 << 20;
 const CR4_SMAP: u64 = 1 << 21;
@@ -75,6 +77,7 @@ fn detect() -> Features {
         huge_pages: bit(extended.edx, 26),
         global_pages: bit(basic.edx, 13),
         machine_check: bit(basic.edx, 7),
+        process_context_identifiers: bit(basic.ecx, 17),
         supervisor_execution_prevention: bit(structured.ebx, 7),
         supervisor_access_prevention: bit(structured.ebx, 20),
         user_mode_instruction_prevention: bit(structured.ecx, 2),
@@ -107,6 +110,7 @@ fn wanted_cr4(features: &Features, present: u64) -> u64 {
         (features.machine_check, CR4_MACHINE_CHECK),
         (features.global_pages, CR4_GLOBAL_PAGES),
         (features.user_mode_instruction_prevention, CR4_UMIP),
+        (features.process_context_identifiers, CR4_PROCESS_CONTEXT_IDENTIFIERS),
         (features.extended_save, CR4_OSXSAVE),
         (features.supervisor_execution_prevention, CR4_SMEP),
         (features.supervisor_access_prevention, CR4_SMAP),

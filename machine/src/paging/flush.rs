@@ -18,10 +18,37 @@ pub fn page(at: crate::addr::VirtAddr) {
     let _ = at;
 }
 
-/// Forgets everything except global pages, which the kernel half is made of.
+/// Forgets everything under the tag in use, except global pages, which the kernel half is made of.
 #[inline]
 pub fn all() {
-    load_root(current_root());
+    #[cfg(target_os = "none")]
+    {
+        let root: u64;
+        // SAFETY: the root and tag that are in use already.
+        unsafe { asm!("mov {0}, cr3", "mov cr3, {0}", out(reg) root, options(nostack, preserves_flags)) };
+        let _ = root;
+    }
+}
+
+/// Does this machine keep what it remembers of several roots apart?
+#[inline]
+pub fn has_tags() -> bool {
+    crate::cpu::features::get().process_context_identifiers
+}
+
+/// Uses these tables from now on, with a tag from 1 to 4095; `keeps` what is remembered under it (SDM vol. 3, 5.10.4.1). Only
+/// where there are tags.
+#[inline]
+pub fn load_tagged_root(root: PhysAddr, tag: u16, keeps: bool) {
+    const KEEP: u64 = 1 << 63;
+    let value = root.as_u64() | u64::from(tag & 0xfff) | if keeps { KEEP } else { 0 };
+    #[cfg(target_os = "none")]
+    // SAFETY: as in `load_root`; who owns the tag has seen to it that what is kept is right.
+    unsafe {
+        asm!("mov cr3, {}", in(reg) value, options(nostack, preserves_flags));
+    }
+    #[cfg(not(target_os = "none"))]
+    let _ = value;
 }
 
 /// Uses these tables from now on. Their kernel half is every root's kernel half, so the kernel goes on as it was.

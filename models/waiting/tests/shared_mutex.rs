@@ -9,19 +9,27 @@ use waiting_models::explore::Extent::Preemptions;
 use waiting_models::explore::{Extent, Tally, fails, holds};
 use waiting_models::wait::SharedMutex;
 
-type Lock = SharedMutex<Tally, order::Node>;
+/// Two that are changed together.
+type Lock = SharedMutex<[Tally; 2], order::Node>;
+
+fn lock() -> Arc<Lock> {
+    Arc::new(Lock::new(Default::default()))
+}
 
 fn change(cx: &mut TaskContext, lock: &Lock) {
-    lock.lock(cx).add();
+    lock.lock(cx).iter().for_each(Tally::add);
 }
 
 fn look(cx: &mut TaskContext, lock: &Lock) -> u32 {
-    lock.share(cx).get()
+    let both = lock.share(cx);
+    let (one, other) = (both[0].get(), both[1].get());
+    assert_eq!(one, other, "a change was seen half done");
+    one
 }
 
 /// One changes, one looks: before or after, never meanwhile.
 fn one_of_each() {
-    let lock = Arc::new(Lock::new(Tally::default()));
+    let lock = lock();
     let theirs = lock.clone();
     let other = Actor::new(1).start(move |cx| change(cx, &theirs));
     Actor::new(0).play(|cx| {
@@ -33,7 +41,7 @@ fn one_of_each() {
 
 /// Two change.
 fn two_writers() {
-    let lock = Arc::new(Lock::new(Tally::default()));
+    let lock = lock();
     let theirs = lock.clone();
     let other = Actor::new(1).start(move |cx| change(cx, &theirs));
     Actor::new(0).play(|cx| {
@@ -45,7 +53,7 @@ fn two_writers() {
 
 /// Two look, and a third changes.
 fn two_readers() {
-    let lock = Arc::new(Lock::new(Tally::default()));
+    let lock = lock();
     let start = |cpu| {
         let lock = lock.clone();
         Actor::new(cpu).start(move |cx| assert!(look(cx, &lock) <= 1))

@@ -26,6 +26,7 @@ pub mod system;
 pub mod task_directory;
 pub mod task_files;
 pub mod task_text;
+pub mod tlb;
 pub mod trigger;
 
 pub use root::root;

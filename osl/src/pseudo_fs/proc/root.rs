@@ -13,7 +13,7 @@ use sync::TaskContext;
 
 use super::super::fixed::{self, Fixed, What};
 use super::super::tree::{Content, Made, Name};
-use super::{VOLUME, cpu_times, hung, interrupts, memory_info, network, objects, processors, settings, system, task_directory, trigger};
+use super::{VOLUME, cpu_times, hung, interrupts, memory_info, network, objects, processors, settings, system, task_directory, tlb, trigger};
 use crate::fs::{Kind, Node};
 use crate::process;
 
@@ -22,7 +22,7 @@ const FIRST_FILE: u64 = 2;
 /// Positions of processes come after all fixed names.
 const PROCESS_POSITION: u64 = 1 << 16;
 
-static FILES: [Fixed; 20] = [
+static FILES: [Fixed; 21] = [
     Fixed { name: "self", what: What::Link(own_process) },
     Fixed { name: "thread-self", what: What::Link(own_thread) },
     Fixed { name: "mounts", what: What::Link(own_mounts) },
@@ -41,6 +41,7 @@ static FILES: [Fixed; 20] = [
     Fixed::text("swaps", system::swaps),
     Fixed { name: "sys", what: What::Directory(settings::FIRST_NUMBER, &settings::DIRECTORIES) },
     Fixed { name: "sysrq-trigger", what: What::Setting(trigger::read, trigger::write) },
+    Fixed::text("tlb", tlb::read),
     Fixed::text("uptime", system::uptime),
     Fixed::text("version", system::version),
 ];
