@@ -27,7 +27,8 @@ pub fn model() -> Outcome<u8> {
 }
 
 /// Whose tests explore; the crates below `models` take in the kernel's own files.
-const PACKAGES: [&str; 7] = ["sync", "waiting_models", "scheduling_models", "personality_models", "objects_models", "futex_models", "memory_models"];
+const PACKAGES: [&str; 7] =
+    ["sync", "waiting_models", "scheduling_models", "personality_models", "objects_models", "futex_models", "memory_models"];
 
 /// The models under one of the two explorers: each builds the crates with atomics of its own.
 fn interleavings(explorer: &str, report: &Report) -> Outcome<()> {

@@ -13,7 +13,9 @@ use sync::TaskContext;
 
 use super::super::fixed::{self, Fixed, What};
 use super::super::tree::{Content, Made, Name};
-use super::{VOLUME, cpu_times, hung, interrupts, memory_info, network, objects, processors, settings, system, task_directory, tlb, trigger};
+use super::{
+    VOLUME, cpu_times, hung, interrupts, memory_info, network, objects, processors, settings, system, task_directory, tlb, trigger,
+};
 use crate::fs::{Kind, Node};
 use crate::process;
 
