@@ -20,6 +20,8 @@ pub struct CommandLine {
     pub framed: bool,
     /// Rows and columns.
     pub window: (u16, u16),
+    /// The disk that is the root, instead of what the loader brought.
+    pub root: Option<Vec<u8>>,
     /// A fault of the kernel that is wanted.
     pub debug: Option<Vec<u8>>,
     /// What is told of, after how many seconds; 0 for never.
@@ -44,6 +46,7 @@ impl CommandLine {
             piped: false,
             framed: false,
             window: (0, 0),
+            root: None,
             debug: None,
             limits: Limits::default(),
             unknown: Vec::new(),
@@ -68,6 +71,7 @@ impl CommandLine {
             Some(("window", size)) => self.window = window(size).unwrap_or_default(),
             Some(("hung", seconds)) => self.limits.wait = seconds.parse().unwrap_or(self.limits.wait),
             Some(("lockup", seconds)) => self.limits.silence = seconds.parse().unwrap_or(self.limits.silence),
+            Some(("root", device)) => self.root = Some(decode(device)),
             Some(("debug", how)) => self.debug = Some(decode(how)),
             Some((name, value)) if name.starts_with("env.") => {
                 let mut pair = decode(name.trim_start_matches("env."));

@@ -14,10 +14,13 @@ use machine::boot::BootInfo;
 use machine::serial::{self, Port};
 use machine::{physical, power};
 use osl::process::status::ExitStatus;
-use osl::start_up::{self, Wanted};
+use osl::start_up::{self, Root, Wanted};
 use sync::TaskContext;
 
 static CONSOLE: SerialConsole = SerialConsole::new();
+
+/// The status of a machine that finds nothing to run, as a shell's for a program that cannot be run.
+const NO_ROOT: u32 = 126;
 
 /// Bytes of the archive that the loader brought, and where they stand.
 struct Archive {
@@ -58,9 +61,17 @@ fn run(cx: &mut TaskContext, archive: Option<Archive>, line: CommandLine) {
     }
     device::register_console(&CONSOLE);
     devices::virtio::find_disks();
-    let root = match start_up::make_root(cx, archive.as_ref().map(Archive::bytes)) {
+    let root = match &line.root {
+        Some(device) => Root::Disk(device),
+        None => Root::Archive(archive.as_ref().map(Archive::bytes)),
+    };
+    let root = match start_up::make_root(cx, &root) {
         Ok(root) => root,
-        Err(errno) => panic!("the root cannot be made: {errno:?}"),
+        Err(errno) => {
+            error!("the root cannot be made: {errno:?}");
+            last_word(NO_ROOT);
+            power::off()
+        }
     };
     if let Some(archive) = archive {
         memory::release_initial_root(archive.at, archive.length);

@@ -18,10 +18,10 @@ use crate::file::open::{self, Request};
 use crate::fs::lookup::{self, Last};
 use crate::fs::node::{Kind, New};
 use crate::fs::tmpfs::Tmpfs;
-use crate::fs::{FileSystemContext, Location, Node, View, initial_root, mount};
+use crate::fs::{FileSystemContext, Location, Node, View, disk, ext, initial_root, mount};
 use crate::init::{self, FirstProgram};
 use crate::process::status::ExitStatus;
-use crate::pseudo_fs::{dev, proc, sys};
+use crate::pseudo_fs::{dev, disk_device, proc, sys};
 use crate::tty;
 
 /// What the first program is to be.
@@ -41,15 +41,31 @@ pub struct Wanted {
 const NOT_FOUND: u8 = 127;
 const NOT_RUNNABLE: u8 = 126;
 
-/// Unpacks `archive` into a new root and hangs `/dev`, `/proc` and `/sys` into it.
-pub fn make_root(cx: &mut TaskContext, archive: Option<&[u8]>) -> Result<Location, Errno> {
+/// Where the root comes from.
+pub enum Root<'a> {
+    /// The archive that the loader brought, if it did.
+    Archive(Option<&'a [u8]>),
+    /// The disk with this path in `/dev`.
+    Disk(&'a [u8]),
+}
+
+/// Makes the root and hangs `/dev`, `/proc` and `/sys` into it.
+pub fn make_root(cx: &mut TaskContext, from: &Root<'_>) -> Result<Location, Errno> {
     let half = memory::statistics().total / 2;
-    let root = Tmpfs::create(half, 0o755);
-    match archive {
-        Some(archive) => unpack(cx, &root, archive),
-        None => warn!("initial root: the loader brought none"),
-    }
-    let mount = mount::mount(cx, root, None, "rootfs", "rootfs")?;
+    let mount = match from {
+        Root::Disk(path) => {
+            let root = over_disk(cx, half, path)?;
+            mount::mount(cx, root, None, "overlay", "overlay")?
+        }
+        Root::Archive(archive) => {
+            let root = Tmpfs::create(half, 0o755);
+            match archive {
+                Some(archive) => unpack(cx, &root, archive),
+                None => warn!("initial root: the loader brought none"),
+            }
+            mount::mount(cx, root, None, "rootfs", "rootfs")?
+        }
+    };
     let top = Location::root_of(&mount);
     for (name, mode) in [("dev", 0o755), ("proc", 0o555), ("sys", 0o555), ("tmp", 0o1777)] {
         directory(cx, &top.node, name, mode)?;
@@ -63,6 +79,15 @@ pub fn make_root(cx: &mut TaskContext, archive: Option<&[u8]>) -> Result<Locatio
     let at_sys = lookup::find(cx, &view, b"/sys", Last::Follow)?.location;
     mount::mount(cx, sys::root(), Some(at_sys), "sysfs", "sysfs")?;
     Ok(top)
+}
+
+/// The files of a disk, as they are until they are changed in memory.
+fn over_disk(cx: &mut TaskContext, limit: u64, path: &[u8]) -> Result<Arc<dyn Node>, Errno> {
+    let number = disk_device::number_of_path(path).ok_or(Errno::ENXIO)?;
+    let disk = disk::get(cx, number).ok_or(Errno::ENXIO)?;
+    let volume = ext::Volume::open(cx, disk, disk_device::device_of(number))?;
+    info!("root: {} of the disk {}", volume.kind(), alloc::string::String::from_utf8_lossy(path));
+    Tmpfs::over(cx, limit, volume)
 }
 
 fn unpack(cx: &mut TaskContext, root: &Arc<dyn Node>, archive: &[u8]) {
@@ -87,12 +112,24 @@ fn directory(cx: &mut TaskContext, root: &Arc<dyn Node>, name: &str, mode: u32) 
 /// Starts the first program, or ends at once with a shell's status for what went wrong.
 pub fn start(cx: &mut TaskContext, root: Location, wanted: Wanted) {
     let ended = wanted.ended;
+    let wanted = Wanted { program: full_path(cx, &root, wanted.program), ..wanted };
     let name = wanted.program.clone();
     if let Err(errno) = try_start(cx, root, wanted) {
         error!("the first program {} does not start: {errno:?}", alloc::string::String::from_utf8_lossy(&name));
         let status = if errno == Errno::ENOENT { NOT_FOUND } else { NOT_RUNNABLE };
         ended(cx, ExitStatus::Exited(status));
     }
+}
+
+/// A program named without a slash is looked for where a shell would look.
+fn full_path(cx: &mut TaskContext, root: &Location, program: Vec<u8>) -> Vec<u8> {
+    if program.contains(&b'/') {
+        return program;
+    }
+    let view = View::of(cx, &FileSystemContext::new(root.clone()), Arc::new(Credentials::root()));
+    let paths = ["/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/"].map(|folder| [folder.as_bytes(), &program].concat());
+    let found = paths.into_iter().find(|path| lookup::find(cx, &view, path, Last::Follow).is_ok());
+    found.unwrap_or(program)
 }
 
 fn try_start(cx: &mut TaskContext, root: Location, wanted: Wanted) -> Result<(), Errno> {

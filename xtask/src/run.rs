@@ -47,11 +47,16 @@ pub fn machine(arguments: &Arguments, is_on_terminal: bool) -> Outcome<Machine> 
     let cpus = parse_cpus(arguments.option("cpus").unwrap_or("4"))?;
     let memory = parse_memory(arguments.option("memory").unwrap_or("512M"))?;
     let disk = arguments.option("disk").map(image).transpose()?;
-    let root = root::choose(arguments.option("root").map(Path::new))?;
+    // A disk without another root is the root.
+    let root = match (arguments.option("root"), &disk) {
+        (None, Some(_)) => None,
+        (folder, _) => Some(root::choose(folder.map(Path::new))?),
+    };
+    let append = [if root.is_none() { "root=/dev/vda" } else { "" }, arguments.option("append").unwrap_or("")].join(" ");
     let shell = [OsString::from("/bin/sh"), OsString::from("-l")];
     let program = if arguments.program.is_empty() { &shell[..] } else { &arguments.program };
     let (first, rest) = program.split_first().ok_or_else(|| Failure::usage("no program"))?;
-    let path = full_path(first, &root);
+    let path = root.as_ref().map_or_else(|| first.clone(), |root| full_path(first, root));
     let terminal_kind = std::env::var("TERM").ok().filter(|kind| !kind.is_empty());
     let first_program = FirstProgram {
         path: &path,
@@ -59,11 +64,11 @@ pub fn machine(arguments: &Arguments, is_on_terminal: bool) -> Outcome<Machine> 
         is_on_terminal,
         window: terminal::window(),
         terminal_kind: terminal_kind.as_deref().unwrap_or("linux"),
-        append: arguments.option("append").unwrap_or(""),
+        append: append.trim(),
     };
     Ok(Machine {
         kernel: PathBuf::new(),
-        root: Some(root.clone()),
+        root,
         disk,
         cpus,
         memory,

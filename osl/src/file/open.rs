@@ -98,6 +98,10 @@ fn open_found(cx: &mut TaskContext, view: &View, found: Found, flags: u32, is_ne
     if !is_new {
         let truncates = if flags & O_TRUNC != 0 { permission::WRITE } else { 0 };
         let attributes = node.attributes(cx)?;
+        let changes = access.write || truncates != 0;
+        if changes && node.kind() == Kind::Regular && node.is_read_only() {
+            return Err(Errno::EROFS);
+        }
         permission::check(&view.credentials, &attributes, access.wanted() | truncates)?;
         if flags & O_NOATIME != 0 {
             permission::check_owner(&view.credentials, &attributes)?;

@@ -13,6 +13,7 @@ pub mod change;
 pub mod context;
 pub mod cpio;
 pub mod disk;
+pub mod ext;
 pub mod initial_root;
 pub mod lookup;
 pub mod mapped_file;

@@ -159,6 +159,11 @@ pub trait Node: Send + Sync {
     /// Size and kind of the file system that the file is in.
     fn file_system(&self) -> Statfs;
 
+    /// Whether the file system that it is in only reads.
+    fn is_read_only(&self) -> bool {
+        false
+    }
+
     /// Whether a path may lead to it; an unnamed pipe has none.
     fn has_place(&self) -> bool {
         true

@@ -20,26 +20,38 @@ const STRIDE: usize = 64;
 /// The most of all memory that one cache takes, as a fraction.
 const FRACTION: u64 = 3;
 
-struct Kept {
-    page: Page,
+/// A page, or what stands for one in a test.
+pub trait Shared: Clone {
+    /// Whether others have it too.
+    fn is_used(&self) -> bool;
+}
+
+impl Shared for Page {
+    fn is_used(&self) -> bool {
+        self.reference_count() > 1
+    }
+}
+
+struct Kept<P> {
+    page: P,
     /// Wanted again since the hand came by.
     is_recent: bool,
 }
 
-struct Pages {
-    kept: BTreeMap<Place, Kept>,
+struct Pages<P> {
+    kept: BTreeMap<Place, Kept<P>>,
     hand: Place,
 }
 
 /// One file system's pages, or one disk's.
-pub struct PageCache {
-    pages: SpinLock<Pages, order::FilePages>,
+pub struct PageCache<P = Page> {
+    pages: SpinLock<Pages<P>, order::FilePages>,
     limit: usize,
 }
 
 static CACHES: SpinLock<Vec<Weak<PageCache>>, order::MountTable> = SpinLock::new(Vec::new());
 
-type Dropped = ArrayVec<Page, STRIDE>;
+type Dropped<P> = ArrayVec<P, STRIDE>;
 
 impl PageCache {
     /// An empty one, of those that give back when memory is short.
@@ -52,13 +64,15 @@ impl PageCache {
         drop(caches);
         cache
     }
+}
 
+impl<P: Shared> PageCache<P> {
     fn with_limit(limit: usize) -> Arc<Self> {
         Arc::new(Self { pages: SpinLock::new(Pages { kept: BTreeMap::new(), hand: (0, 0) }), limit })
     }
 
     /// The page, if it is here.
-    pub fn get(&self, cx: &TaskContext, place: Place) -> Option<Page> {
+    pub fn get(&self, cx: &TaskContext, place: Place) -> Option<P> {
         let mut pages = self.pages.lock(cx);
         let kept = pages.kept.get_mut(&place)?;
         kept.is_recent = true;
@@ -66,7 +80,7 @@ impl PageCache {
     }
 
     /// Keeps a page; when there is one already, that one stays and is the answer.
-    pub fn keep(&self, cx: &TaskContext, place: Place, page: Page) -> Page {
+    pub fn keep(&self, cx: &TaskContext, place: Place, page: P) -> P {
         let is_short = frames::shortage() >= Shortage::Near;
         let mut pages = self.pages.lock(cx);
         let kept = match pages.kept.get(&place) {
@@ -84,7 +98,7 @@ impl PageCache {
     }
 
     /// Forgets a page, which from now on is whoever's took it.
-    pub fn take(&self, cx: &TaskContext, place: Place) -> Option<Page> {
+    pub fn take(&self, cx: &TaskContext, place: Place) -> Option<P> {
         let mut pages = self.pages.lock(cx);
         pages.kept.remove(&place).map(|kept| kept.page)
     }
@@ -116,16 +130,16 @@ impl PageCache {
     }
 }
 
-impl Pages {
+impl<P: Shared> Pages<P> {
     /// The hand goes on over some pages: those that nobody maps or has wanted again are taken out.
-    fn sweep(&mut self) -> Dropped {
+    fn sweep(&mut self) -> Dropped<P> {
         let mut dropped = Dropped::new();
         let mut seen: ArrayVec<Place, STRIDE> = self.kept.range(self.hand..).map(|(place, _)| *place).take(STRIDE).collect();
         let missing = STRIDE - seen.len();
         seen.extend(self.kept.range(..self.hand).map(|(place, _)| *place).take(missing));
         for place in &seen {
             let Some(kept) = self.kept.get_mut(place) else { continue };
-            let is_used = kept.page.reference_count() > 1 || core::mem::take(&mut kept.is_recent);
+            let is_used = kept.page.is_used() || core::mem::take(&mut kept.is_recent);
             if !is_used {
                 dropped.extend(self.kept.remove(place).map(|kept| kept.page));
             }
@@ -148,17 +162,23 @@ mod tests {
     use super::*;
     use crate::host_kernel;
 
+    impl Shared for Arc<()> {
+        fn is_used(&self) -> bool {
+            Arc::strong_count(self) > 1
+        }
+    }
+
     #[test]
     fn beyond_the_limit_what_is_mapped_stays_and_the_rest_goes() {
         host_kernel::run(|cx| {
             let cache = PageCache::with_limit(100);
-            let mapped = cache.keep(cx, (1, 7), Page::zeroed().unwrap());
+            let mapped = cache.keep(cx, (1, 7), Arc::new(()));
             for index in 0..1000 {
-                cache.keep(cx, (2, index), Page::zeroed().unwrap());
+                cache.keep(cx, (2, index), Arc::new(()));
             }
             let count = cache.pages.lock(cx).kept.len();
             assert!(count <= 100 + STRIDE, "{count} pages are kept");
-            assert!(cache.get(cx, (1, 7)).is_some_and(|page| page.is_same(&mapped)), "a page was dropped that a program has");
+            assert!(cache.get(cx, (1, 7)).as_ref().is_some_and(|page| Arc::ptr_eq(page, &mapped)), "a page was dropped that a program has");
             drop(mapped);
             cache.shrink(cx);
             assert!(cache.pages.lock(cx).kept.is_empty());
@@ -169,9 +189,9 @@ mod tests {
     fn who_comes_second_gets_the_first_ones_page() {
         host_kernel::run(|cx| {
             let cache = PageCache::with_limit(10);
-            let first = cache.keep(cx, (1, 1), Page::zeroed().unwrap());
-            let second = cache.keep(cx, (1, 1), Page::zeroed().unwrap());
-            assert!(first.is_same(&second));
+            let first = cache.keep(cx, (1, 1), Arc::new(()));
+            let second = cache.keep(cx, (1, 1), Arc::new(()));
+            assert!(Arc::ptr_eq(&first, &second));
             assert!(cache.take(cx, (1, 1)).is_some());
             assert!(cache.get(cx, (1, 1)).is_none());
             cache.keep(cx, (3, 0), first);

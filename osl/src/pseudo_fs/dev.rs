@@ -2,7 +2,6 @@
 //!
 //! Invariant: a device file is only a number; whoever may make one (root) reaches exactly the devices listed here.
 
-use alloc::string::String;
 use alloc::sync::Arc;
 
 use abi::Errno;
@@ -72,20 +71,15 @@ pub fn mount_at(cx: &mut TaskContext, place: Location) -> Result<Arc<Mount>, Err
     for (name, target) in LINKS {
         root.create(cx, name.as_bytes(), New { kind: Kind::Link, mode: 0o777, target: target.as_bytes(), ..plain })?;
     }
-    for number in 0..kernel_device::block_devices().count() as u32 {
-        let device = device_number(disk_device::MAJOR, number * disk_device::MINORS);
-        root.create(cx, disk_name(number).as_bytes(), New { kind: Kind::Block, mode: 0o660, device, ..plain })?;
+    for number in 0..kernel_device::block_devices().count() {
+        let device = disk_device::device_of(number);
+        root.create(cx, disk_device::name_of(number).as_bytes(), New { kind: Kind::Block, mode: 0o660, device, ..plain })?;
     }
     root.create(cx, b"shm", New { kind: Kind::Directory, mode: 0o1777, ..plain })?;
     let pts = root.create(cx, b"pts", New { kind: Kind::Directory, mode: 0o755, ..plain })?;
     let mount = mount::mount(cx, root, Some(place), "devtmpfs", "devtmpfs")?;
     devpts::mount_at(cx, Location { mount: mount.clone(), node: pts })?;
     Ok(mount)
-}
-
-/// `vda`, `vdb` and so on.
-fn disk_name(number: u32) -> String {
-    alloc::format!("vd{}", char::from(b'a' + (number % 26) as u8))
 }
 
 /// Opens a device by its number.

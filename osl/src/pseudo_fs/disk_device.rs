@@ -2,11 +2,15 @@
 //!
 //! Invariant: a disk is read and never written.
 
+use alloc::format;
+use alloc::string::String;
 use alloc::sync::Arc;
 use core::any::Any;
 
 use abi::Errno;
+use abi::file::device_number;
 use libkernel::address_space::{UserAddress, user};
+use libkernel::device::MAXIMUM_BLOCK_DEVICES;
 use sync::TaskContext;
 
 use crate::error::errno;
@@ -42,6 +46,22 @@ pub struct DiskDevice {
 pub fn number_of(device: (u32, u32)) -> Option<usize> {
     let (major, minor) = device;
     (major == MAJOR && minor.is_multiple_of(MINORS)).then(|| usize::try_from(minor / MINORS).ok())?
+}
+
+/// The device number of one.
+pub fn device_of(number: usize) -> u64 {
+    device_number(MAJOR, u32::try_from(number).unwrap_or(0) * MINORS)
+}
+
+/// `vda`, `vdb` and so on.
+pub fn name_of(number: usize) -> String {
+    format!("vd{}", char::from(b'a' + (number % 26) as u8))
+}
+
+/// Which of them has this path.
+pub fn number_of_path(path: &[u8]) -> Option<usize> {
+    let name = path.strip_prefix(b"/dev/")?;
+    (0..MAXIMUM_BLOCK_DEVICES).find(|number| name_of(*number).as_bytes() == name)
 }
 
 impl DiskDevice {

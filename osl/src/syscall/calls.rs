@@ -163,7 +163,7 @@ pub static CALLS: &[Call] = &[
     call(161, "chroot", Full, |c, a| give(directory::chroot(c, a.address(0)))),
     call(162, "sync", Full, |_, _| Ok(0)),
     call(164, "settimeofday", Partial("the time zone is not kept"), |c, a| give(time::settimeofday(c, a.address(0)))),
-    call(165, "mount", Partial("tmpfs, proc, sysfs, devtmpfs; flags and options have no effect; no bind mounts"), |c, a| give(mounts::mount(c, a.address(0), a.address(1), a.address(2), a.word(3)))),
+    call(165, "mount", Partial("tmpfs, proc, sysfs, devtmpfs, and ext2 to ext4 of a disk, read only; flags and options have no effect; no bind mounts"), |c, a| give(mounts::mount(c, a.address(0), a.address(1), a.address(2), a.word(3)))),
     call(166, "umount2", Partial("detaches at once, also while in use"), |c, a| give(mounts::umount2(c, a.address(0), a.unsigned(1)))),
     call(169, "reboot", Full, |c, a| give(power::reboot(c, a.unsigned(0), a.unsigned(1), a.unsigned(2)))),
     call(170, "sethostname", Full, |c, a| give(names::sethostname(c, a.address(0), a.int(1)))),

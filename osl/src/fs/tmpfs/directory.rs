@@ -26,11 +26,27 @@ pub(super) struct Names {
     by_position: BTreeMap<u64, Arc<[u8]>>,
     next_position: u64,
     is_dead: bool,
+    /// The names of the directory below are here too.
+    is_filled: bool,
 }
 
 impl Names {
-    pub(super) const fn new() -> Self {
-        Self { by_name: BTreeMap::new(), by_position: BTreeMap::new(), next_position: FIRST_POSITION, is_dead: false }
+    /// Empty; `is_filled`: there is no directory below.
+    pub(super) const fn new(is_filled: bool) -> Self {
+        Self { by_name: BTreeMap::new(), by_position: BTreeMap::new(), next_position: FIRST_POSITION, is_dead: false, is_filled }
+    }
+
+    pub(super) const fn is_filled(&self) -> bool {
+        self.is_filled
+    }
+
+    /// Takes in the names of the directory below.
+    pub(super) fn fill(&mut self, names: Vec<(Vec<u8>, Arc<TmpNode>)>) {
+        for (name, node) in names {
+            // A name that stands there twice leads to the first file.
+            let _taken = self.insert(&name, node);
+        }
+        self.is_filled = true;
     }
 
     pub(super) fn find(&self, name: &[u8]) -> Option<&Arc<TmpNode>> {
@@ -117,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_listing_goes_on_where_it_was_after_removals() {
-        let mut names = Names::new();
+        let mut names = Names::new(true);
         for name in [b"a", b"b", b"c", b"d"] {
             names.insert(name, file()).expect("a free name");
         }
@@ -130,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_dead_directory_takes_no_names_until_it_is_revived() {
-        let mut names = Names::new();
+        let mut names = Names::new(true);
         names.kill().expect("it is empty");
         assert_eq!(names.insert(b"a", file()), Err(Errno::ENOENT));
         names.revive();

@@ -13,8 +13,8 @@ use super::super::node::{Identity, Kind, New, Taken};
 use super::directory::Names;
 use super::node::TmpNode;
 
-pub(super) fn create(cx: &TaskContext, directory: &TmpNode, name: &[u8], new: New<'_>) -> Result<Arc<TmpNode>, Errno> {
-    let names = directory.names()?;
+pub(super) fn create(cx: &mut TaskContext, directory: &TmpNode, name: &[u8], new: New<'_>) -> Result<Arc<TmpNode>, Errno> {
+    let names = directory.names(cx)?;
     directory.volume.check_room()?;
     let parent = directory.me.upgrade();
     let node = TmpNode::create(&directory.volume, parent.as_ref(), new);
@@ -26,25 +26,27 @@ pub(super) fn create(cx: &TaskContext, directory: &TmpNode, name: &[u8], new: Ne
     Ok(node)
 }
 
-pub(super) fn link(cx: &TaskContext, directory: &TmpNode, name: &[u8], file: &TmpNode) -> Result<(), Errno> {
+pub(super) fn link(cx: &mut TaskContext, directory: &TmpNode, name: &[u8], file: &TmpNode) -> Result<(), Errno> {
     let node = file.me.upgrade().ok_or(Errno::ENOENT)?;
+    node.load(cx)?;
     if node.links(cx) == 0 {
         return Err(Errno::ENOENT);
     }
     directory.volume.check_room()?;
-    directory.names()?.lock(cx).insert(name, node)?;
+    directory.names(cx)?.lock(cx).insert(name, node)?;
     directory.volume.add_name();
     file.add_links(cx, 1);
     directory.touch(cx);
     Ok(())
 }
 
-pub(super) fn unlink(cx: &TaskContext, directory: &TmpNode, name: &[u8], expected: Identity, is_directory: bool) -> Result<(), Errno> {
-    let names = directory.names()?;
+pub(super) fn unlink(cx: &mut TaskContext, directory: &TmpNode, name: &[u8], expected: Identity, is_directory: bool) -> Result<(), Errno> {
+    let names = directory.names(cx)?;
     let node = names.lock(cx).find(name).cloned().ok_or(Errno::ENOENT)?;
     if node.identity != expected || (node.kind == Kind::Directory) != is_directory {
         return Err(Errno::ENOENT);
     }
+    node.load(cx)?;
     let dying = Dying::begin(cx, &node)?;
     let mut names = names.lock(cx);
     if !names.find(name).is_some_and(|found| Arc::ptr_eq(found, &node)) {
@@ -67,14 +69,17 @@ pub(super) fn unlink(cx: &TaskContext, directory: &TmpNode, name: &[u8], expecte
 struct Dying<'a>(Option<&'a TmpNode>);
 
 impl<'a> Dying<'a> {
-    fn begin(cx: &TaskContext, node: &'a TmpNode) -> Result<Self, Errno> {
-        let Ok(names) = node.names() else { return Ok(Self(None)) };
+    fn begin(cx: &mut TaskContext, node: &'a TmpNode) -> Result<Self, Errno> {
+        if node.kind != Kind::Directory {
+            return Ok(Self(None));
+        }
+        let names = node.names(cx)?;
         names.lock(cx).kill()?;
         Ok(Self(Some(node)))
     }
 
-    fn revive(self, cx: &TaskContext) {
-        if let Some(Ok(names)) = self.0.map(TmpNode::names) {
+    fn revive(self, cx: &mut TaskContext) {
+        if let Some(Ok(names)) = self.0.map(TmpNode::own_names) {
             names.lock(cx).revive();
         }
     }
@@ -82,10 +87,12 @@ impl<'a> Dying<'a> {
 
 type Named<'a> = (&'a TmpNode, &'a [u8]);
 
-pub(super) fn rename(cx: &TaskContext, from: Named<'_>, to: Named<'_>, taken: Taken) -> Result<(), Errno> {
-    let moved = from.0.names()?.lock(cx).find(from.1).cloned().ok_or(Errno::ENOENT)?;
-    let victim = to.0.names()?.lock(cx).find(to.1).cloned();
+pub(super) fn rename(cx: &mut TaskContext, from: Named<'_>, to: Named<'_>, taken: Taken) -> Result<(), Errno> {
+    let moved = from.0.names(cx)?.lock(cx).find(from.1).cloned().ok_or(Errno::ENOENT)?;
+    let victim = to.0.names(cx)?.lock(cx).find(to.1).cloned();
+    moved.load(cx)?;
     if let Some(victim) = &victim {
+        victim.load(cx)?;
         if Arc::ptr_eq(victim, &moved) {
             return Ok(());
         }
@@ -107,7 +114,7 @@ pub(super) fn rename(cx: &TaskContext, from: Named<'_>, to: Named<'_>, taken: Ta
 
 /// Changes the names, if both still are what the caller saw.
 fn swap_names(
-    cx: &TaskContext,
+    cx: &mut TaskContext,
     from: Named<'_>,
     to: Named<'_>,
     moved: &Arc<TmpNode>,
@@ -119,7 +126,7 @@ fn swap_names(
         let is_unchanged = same(source.find(from.1), Some(moved)) && same(target.find(to.1), victim);
         if is_unchanged && !target.is_dead() { Ok(()) } else { Err(Errno::ENOENT) }
     };
-    let (source_names, target_names) = (from.0.names()?, to.0.names()?);
+    let (source_names, target_names) = (from.0.own_names()?, to.0.own_names()?);
     if ptr::eq(source_names, target_names) {
         let mut names = source_names.lock(cx);
         check(&names, &names)?;
@@ -161,7 +168,7 @@ fn swap_names(
 }
 
 /// Link counts, parents and times after the names have changed.
-fn settle(cx: &TaskContext, from: &TmpNode, to: &TmpNode, moved: &TmpNode, victim: Option<&TmpNode>, taken: Taken) {
+fn settle(cx: &mut TaskContext, from: &TmpNode, to: &TmpNode, moved: &TmpNode, victim: Option<&TmpNode>, taken: Taken) {
     move_directory(cx, moved, from, to);
     if let Some(victim) = victim {
         if taken == Taken::Exchange {
@@ -179,7 +186,7 @@ fn settle(cx: &TaskContext, from: &TmpNode, to: &TmpNode, moved: &TmpNode, victi
     to.touch(cx);
 }
 
-fn move_directory(cx: &TaskContext, moved: &TmpNode, from: &TmpNode, to: &TmpNode) {
+fn move_directory(cx: &mut TaskContext, moved: &TmpNode, from: &TmpNode, to: &TmpNode) {
     if moved.kind == Kind::Directory && !ptr::eq(from, to) {
         moved.set_parent(cx, to.me.clone());
         from.add_links(cx, -1);

@@ -24,15 +24,18 @@ use super::super::node::{Entry, Identity, Kind, New, Node, Place, Taken, Written
 use super::content::{Content, PAGE};
 use super::directory::{FIRST_POSITION, Names};
 use super::entries;
+use super::origin::Origin;
 use super::volume::Tmpfs;
 
-struct Facts {
-    attributes: Attributes,
+pub(super) struct Facts {
+    pub(super) attributes: Attributes,
+    /// There is no file below, or its attributes are here.
+    pub(super) is_known: bool,
     /// The directory that a directory stands in; for the root, itself.
     parent: Weak<TmpNode>,
 }
 
-enum Body {
+pub(super) enum Body {
     Regular {
         content: Content,
         /// What its pages are known by.
@@ -55,14 +58,27 @@ pub(super) struct TmpNode {
     pub(super) kind: Kind,
     /// Itself, to hand to children and listings.
     pub(super) me: Weak<TmpNode>,
-    facts: SpinLock<Facts, order::FileFacts>,
-    body: Body,
+    pub(super) facts: SpinLock<Facts, order::FileFacts>,
+    pub(super) body: Body,
+    pub(super) origin: Option<Origin>,
 }
 
 impl TmpNode {
     pub(super) fn create(volume: &Arc<Tmpfs>, parent: Option<&Arc<Self>>, new: New<'_>) -> Arc<Self> {
         volume.add_name();
-        let identity = Identity { file_system: volume.device, number: volume.take_number() };
+        let number = volume.take_number();
+        Self::assemble(volume, parent, new, number, None)
+    }
+
+    /// A node in all its parts; `volume` has counted its name.
+    pub(super) fn assemble(
+        volume: &Arc<Tmpfs>,
+        parent: Option<&Arc<Self>>,
+        new: New<'_>,
+        number: u64,
+        origin: Option<Origin>,
+    ) -> Arc<Self> {
+        let identity = Identity { file_system: volume.device, number };
         let mut attributes = Attributes::plain(identity, new.kind, new.mode & mode::PERMISSIONS, clock::wall_clock());
         attributes.user = new.user;
         attributes.group = new.group;
@@ -71,7 +87,7 @@ impl TmpNode {
         attributes.size = new.target.len() as u64;
         let body = match new.kind {
             Kind::Regular => Body::Regular { content: Content::new(volume.clone()), number: SourceNumber::new(), writing: Mutex::new(()) },
-            Kind::Directory => Body::Directory(SpinLock::new(Names::new())),
+            Kind::Directory => Body::Directory(SpinLock::new(Names::new(origin.is_none()))),
             Kind::Link => Body::Link(new.target.to_vec()),
             _ => Body::Special,
         };
@@ -83,13 +99,15 @@ impl TmpNode {
                 identity,
                 kind: new.kind,
                 me: me.clone(),
-                facts: SpinLock::new(Facts { attributes, parent }),
+                facts: SpinLock::new(Facts { attributes, is_known: origin.is_none(), parent }),
                 body,
+                origin,
             }
         })
     }
 
-    pub(super) fn names(&self) -> Result<&SpinLock<Names, order::Directory>, Errno> {
+    /// The names that are here already.
+    pub(super) fn own_names(&self) -> Result<&SpinLock<Names, order::Directory>, Errno> {
         if let Body::Directory(names) = &self.body { Ok(names) } else { Err(Errno::ENOTDIR) }
     }
 
@@ -146,9 +164,11 @@ impl TmpNode {
     /// The name is gone: what the file's link count loses by it.
     pub(super) fn lost_name(&self, cx: &TaskContext) {
         self.add_links(cx, if self.kind == Kind::Directory { -2 } else { -1 });
-        if self.links(cx) > 0 {
+        let has_others = self.links(cx) > 0;
+        if has_others {
             self.volume.remove_name();
         }
+        self.keep_below(cx, has_others);
     }
 
     fn take_children(&mut self) -> Vec<Arc<Self>> {
@@ -163,6 +183,7 @@ impl TmpNode {
 impl Drop for TmpNode {
     fn drop(&mut self) {
         self.volume.remove_name();
+        self.leave_below();
         let mut pending = self.take_children();
         while let Some(node) = pending.pop() {
             if let Some(mut node) = Arc::into_inner(node) {
@@ -190,26 +211,30 @@ impl Node for TmpNode {
     }
 
     fn attributes(&self, cx: &mut TaskContext) -> Result<Attributes, Errno> {
+        self.load(cx)?;
+        let below = self.blocks_below(cx);
         let extent = match &self.body {
             Body::Regular { content, .. } => Some(content.extent(cx)),
+            Body::Directory(_) if self.origin.is_some() => None,
             Body::Directory(names) => Some((names.lock(cx).count() * 20 + 40, 0)),
             _ => None,
         };
         let mut attributes = self.facts.lock(cx).attributes;
         if let Some((size, pages)) = extent {
             attributes.size = size;
-            attributes.blocks = pages * (PAGE / 512);
+            attributes.blocks = below.max(pages * (PAGE / 512));
         }
         Ok(attributes)
     }
 
     fn change(&self, cx: &mut TaskContext, change: Change) -> Result<(), Errno> {
+        self.load(cx)?;
         self.facts.lock(cx).attributes.change(change, clock::wall_clock());
         Ok(())
     }
 
     fn find(&self, cx: &mut TaskContext, name: &[u8]) -> Result<Arc<dyn Node>, Errno> {
-        let node = self.names()?.lock(cx).find(name).cloned().ok_or(Errno::ENOENT)?;
+        let node = self.names(cx)?.lock(cx).find(name).cloned().ok_or(Errno::ENOENT)?;
         Ok(node)
     }
 
@@ -219,7 +244,8 @@ impl Node for TmpNode {
     }
 
     fn list(&self, cx: &mut TaskContext, from: u64, each: &mut dyn FnMut(Entry<'_>) -> bool) -> Result<(), Errno> {
-        let names = self.names()?;
+        self.load(cx)?;
+        let names = self.names(cx)?;
         let mut from = from;
         if from < FIRST_POSITION - 1 {
             let above = self.facts.lock(cx).parent.upgrade().map_or(self.identity.number, |parent| parent.identity.number);
@@ -261,25 +287,28 @@ impl Node for TmpNode {
 
     fn target(&self, cx: &mut TaskContext) -> Result<Vec<u8>, Errno> {
         let Body::Link(target) = &self.body else { return Err(Errno::EINVAL) };
+        let below = self.load(cx)?;
         self.note_read(cx);
-        Ok(target.clone())
+        if let Some(below) = below { below.as_node().target(cx) } else { Ok(target.clone()) }
     }
 
     fn read(&self, cx: &mut TaskContext, at: u64, into: &mut dyn Sink) -> Result<usize, Errno> {
         let content = self.content()?;
-        let done = content.read(cx, at, into)?;
+        let below = self.load(cx)?;
+        let done = content.read(cx, below, at, into)?;
         self.note_read(cx);
         Ok(done)
     }
 
     fn write(&self, cx: &mut TaskContext, place: Place, from: &mut dyn Source) -> Result<Written, Errno> {
         let Body::Regular { content, writing, .. } = &self.body else { return Err(Errno::EINVAL) };
+        let below = self.load(cx)?;
         let guard = writing.lock(cx);
         let begin = match place {
             Place::At(at) => at,
             Place::End => content.extent(cx).0,
         };
-        let result = content.write(cx, begin, from);
+        let result = content.write(cx, below, begin, from);
         drop(guard);
         let count = result?;
         if count > 0 {
@@ -290,8 +319,9 @@ impl Node for TmpNode {
 
     fn set_size(&self, cx: &mut TaskContext, size: u64) -> Result<(), Errno> {
         let Body::Regular { content, writing, .. } = &self.body else { return Err(Errno::EINVAL) };
+        let below = self.load(cx)?;
         let guard = writing.lock(cx);
-        let result = content.set_size(cx, size);
+        let result = content.set_size(cx, below, size);
         drop(guard);
         result?;
         self.touch(cx);
@@ -300,8 +330,9 @@ impl Node for TmpNode {
 
     fn reserve(&self, cx: &mut TaskContext, range: Range<u64>, grow: bool) -> Result<(), Errno> {
         let Body::Regular { content, writing, .. } = &self.body else { return Err(Errno::ENODEV) };
+        let below = self.load(cx)?;
         let guard = writing.lock(cx);
-        let result = content.reserve(cx, range, grow);
+        let result = content.reserve(cx, below, range, grow);
         drop(guard);
         self.touch(cx);
         result
@@ -309,15 +340,17 @@ impl Node for TmpNode {
 
     fn punch(&self, cx: &mut TaskContext, range: Range<u64>) -> Result<(), Errno> {
         let Body::Regular { content, writing, .. } = &self.body else { return Err(Errno::ENODEV) };
+        let below = self.load(cx)?;
         let guard = writing.lock(cx);
-        content.punch(cx, range.start, range.end);
+        let result = content.punch(cx, below, range.start, range.end);
         drop(guard);
         self.touch(cx);
-        Ok(())
+        result
     }
 
     fn next_data(&self, cx: &mut TaskContext, from: u64, hole: bool, _size: u64) -> Option<u64> {
-        self.content().ok()?.next_data(cx, from, hole)
+        let below = self.load(cx).ok()?;
+        self.content().ok()?.next_data(cx, below, from, hole)
     }
 
     fn pages(self: Arc<Self>) -> Option<Arc<dyn PageSource>> {
@@ -331,9 +364,11 @@ impl PageSource for TmpNode {
         if for_write {
             self.touch(cx);
         }
-        match content.page_within(cx, index) {
+        let below = self.load(cx).map_err(|_| KernelError::DeviceFailed)?;
+        match content.page_within(cx, below, index, for_write) {
             Some(Ok(page)) => Ok(page),
-            Some(Err(_)) => Err(KernelError::NoMemory),
+            Some(Err(Errno::ENOMEM | Errno::ENOSPC)) => Err(KernelError::NoMemory),
+            Some(Err(_)) => Err(KernelError::DeviceFailed),
             None => Err(KernelError::BadAddress),
         }
     }

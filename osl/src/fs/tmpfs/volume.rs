@@ -1,19 +1,23 @@
-//! One file system in memory: its number, its limit, its root.
+//! One file system in memory: its number, its limit, its root, and what it stands on.
 //!
 //! Invariant: `used` is the number of pages that its files hold, `names` the number of files and of further names that
-//! they have; neither stays above `limit`.
+//! they have; neither stays above `limit`, to which for names come those from below.
 
-use alloc::sync::Arc;
+use alloc::collections::BTreeMap;
+use alloc::sync::{Arc, Weak};
 
 use abi::Errno;
 use abi::file::{Statfs, device_number};
-use sync::Published;
+use libkernel::wait::Mutex;
+use sync::{Published, SpinLock, TaskContext, order};
 
 use super::super::node::{Kind, New, Node};
+use super::lower::Lower;
 use super::node::TmpNode;
 
 const PAGE: u64 = 4096;
 const TMPFS_MAGIC: i64 = 0x0102_1994;
+const OVERLAY_MAGIC: i64 = 0x794c_7630;
 const NAME_LIMIT: i64 = 255;
 
 static NEXT_MINOR: Published<u64> = Published::<u64>::new(20);
@@ -27,6 +31,53 @@ pub struct Tmpfs {
     /// Files, and further names of files.
     names: Published<u64>,
     next_number: Published<u64>,
+    below: Option<Below>,
+}
+
+/// The file system that this one stands on.
+pub(super) struct Below {
+    pub(super) lower: Arc<dyn Lower>,
+    /// Names that were taken over from it.
+    names: Published<u64>,
+    /// The nodes of its files, by its numbers: one each, however many names it has.
+    nodes: SpinLock<BTreeMap<u64, Weak<TmpNode>>, order::FileFacts>,
+    /// Those that lost a name and have others where nobody has looked yet.
+    kept: SpinLock<BTreeMap<u64, Arc<TmpNode>>, order::FileFacts>,
+    /// Held while a directory's names are taken over.
+    pub(super) filling: Mutex<(), order::Node>,
+}
+
+impl Below {
+    /// The node of a file below, if there is one.
+    pub(super) fn known(&self, cx: &TaskContext, number: u64) -> Option<Arc<TmpNode>> {
+        self.nodes.lock(cx).get(&number).and_then(Weak::upgrade)
+    }
+
+    pub(super) fn know(&self, cx: &TaskContext, number: u64, node: &Arc<TmpNode>) {
+        self.nodes.lock(cx).insert(number, Arc::downgrade(node));
+    }
+
+    /// The node has lost a name, and has others still, or none.
+    pub(super) fn keep(&self, cx: &TaskContext, number: u64, node: Option<Arc<TmpNode>>) {
+        let mut kept = self.kept.lock(cx);
+        let before = match node {
+            Some(node) => kept.insert(number, node),
+            None => kept.remove(&number),
+        };
+        drop(kept);
+        drop(before);
+    }
+
+    pub(super) fn add_name(&self) {
+        self.names.fetch_add(1);
+    }
+
+    pub(super) fn forget(&self, number: u64) {
+        let mut nodes = self.nodes.lock_without_context();
+        if nodes.get(&number).is_some_and(|node| node.strong_count() == 0) {
+            nodes.remove(&number);
+        }
+    }
 }
 
 impl Tmpfs {
@@ -37,19 +88,44 @@ impl Tmpfs {
         TmpNode::create(&volume, None, new)
     }
 
+    /// One whose files are at first those of `lower`, and change here only.
+    pub fn over(cx: &mut TaskContext, limit: u64, lower: Arc<dyn Lower>) -> Result<Arc<dyn Node>, Errno> {
+        let (top, first_number) = (lower.top(), lower.last_number() + 1);
+        let below = Below {
+            lower,
+            names: Published::<u64>::new(0),
+            nodes: SpinLock::new(BTreeMap::new()),
+            kept: SpinLock::new(BTreeMap::new()),
+            filling: Mutex::new(()),
+        };
+        let volume = Self::with(limit, first_number, Some(below));
+        let root = TmpNode::take_over(cx, &volume, None, top, Kind::Directory);
+        root.attributes(cx)?;
+        Ok(root)
+    }
+
     pub(super) fn volume(limit: u64) -> Arc<Self> {
+        Self::with(limit, 1, None)
+    }
+
+    fn with(limit: u64, first_number: u64, below: Option<Below>) -> Arc<Self> {
         let minor = u32::try_from(NEXT_MINOR.fetch_add(1)).unwrap_or(u32::MAX);
         Arc::new(Self {
             device: device_number(0, minor),
             limit,
             used: Published::<u64>::new(0),
             names: Published::<u64>::new(0),
-            next_number: Published::<u64>::new(1),
+            next_number: Published::<u64>::new(first_number),
+            below,
         })
     }
 
     pub(super) fn limit(&self) -> u64 {
         self.limit
+    }
+
+    pub(super) fn below(&self) -> Option<&Below> {
+        self.below.as_ref()
     }
 
     pub(super) fn take_number(&self) -> u64 {
@@ -58,7 +134,8 @@ impl Tmpfs {
 
     /// Refuses one more file or name when there are as many as pages are allowed: they cost kernel memory too.
     pub(super) fn check_room(&self) -> Result<(), Errno> {
-        if self.names.load() < self.limit { Ok(()) } else { Err(Errno::ENOSPC) }
+        let taken_over = self.below.as_ref().map_or(0, |below| below.names.load());
+        if self.names.load() < self.limit.saturating_add(taken_over) { Ok(()) } else { Err(Errno::ENOSPC) }
     }
 
     pub(super) fn add_name(&self) {
@@ -85,7 +162,7 @@ impl Tmpfs {
     pub(super) fn statistics(&self) -> Statfs {
         let free = self.limit.saturating_sub(self.used.load());
         Statfs {
-            kind: TMPFS_MAGIC,
+            kind: if self.below.is_some() { OVERLAY_MAGIC } else { TMPFS_MAGIC },
             block_size: i64::try_from(PAGE).unwrap_or(0),
             fragment_size: i64::try_from(PAGE).unwrap_or(0),
             blocks: self.limit,

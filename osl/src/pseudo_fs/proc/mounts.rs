@@ -20,7 +20,7 @@ use crate::fs::{Location, names};
 pub fn read(cx: &mut TaskContext, subject: &Subject) -> Result<Vec<u8>, Errno> {
     let mut text = String::new();
     for (mount, place) in seen(cx, subject)? {
-        append(&mut text, format_args!("{} {} {} rw 0 0\n", escaped(mount.source.as_bytes()), escaped(&place), mount.kind));
+        append(&mut text, format_args!("{} {} {} {} 0 0\n", escaped(mount.source.as_bytes()), escaped(&place), mount.kind, access(&mount)));
     }
     Ok(text.into_bytes())
 }
@@ -32,12 +32,17 @@ pub fn read_with_numbers(cx: &mut TaskContext, subject: &Subject) -> Result<Vec<
         let parent = mount.covers.as_ref().map_or(0, |covered| covered.mount.number);
         let (major, minor) = device_parts(mount.root.identity().file_system);
         let source = escaped(mount.source.as_bytes());
+        let access = access(&mount);
         append(
             &mut text,
-            format_args!("{} {parent} {major}:{minor} / {} rw - {} {source} rw\n", mount.number, escaped(&place), mount.kind),
+            format_args!("{} {parent} {major}:{minor} / {} {access} - {} {source} {access}\n", mount.number, escaped(&place), mount.kind),
         );
     }
     Ok(text.into_bytes())
+}
+
+fn access(mount: &Mount) -> &'static str {
+    if mount.root.is_read_only() { "ro" } else { "rw" }
 }
 
 /// A mount, and the path of its root.

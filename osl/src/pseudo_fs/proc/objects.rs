@@ -14,7 +14,7 @@ use libkernel::{address_space, memory, thread};
 use sync::TaskContext;
 
 use crate::file::{epoll, event, in_flight, open_file, pipe, table as file_table, timer};
-use crate::fs::{context, mapped_file, tmpfs};
+use crate::fs::{context, ext, mapped_file, tmpfs};
 use crate::futex::waiter;
 use crate::process::{self, descriptor, program_timers, shared, task};
 use crate::signal::file as signal_file;
@@ -47,6 +47,7 @@ static KINDS: &[&Census] = &[
     &timers::LIVING,
     &waiter::LIVING,
     &tmpfs::LIVING,
+    &ext::LIVING,
     &mapped_file::LIVING,
     &descriptor::LIVING,
 ];
