@@ -169,6 +169,7 @@ pub struct FutexWait {
 /// Kinds of the auxiliary vector: `getauxval(3)`.
 pub mod auxiliary {
     pub const NULL: u64 = 0;
+    pub const IGNORE: u64 = 1;
     pub const PHDR: u64 = 3;
     pub const PHENT: u64 = 4;
     pub const PHNUM: u64 = 5;

@@ -43,7 +43,7 @@ mod entry {
 
 use command_line::CommandLine;
 use libkernel::thread::current;
-use libkernel::{clock, info, log, memory, sched, thread, wait, warn};
+use libkernel::{address_space, clock, info, log, memory, sched, thread, wait, warn};
 use machine::boot::BootInfo;
 use machine::{acpi, apic, power, serial, trap};
 use sync::CpuId;
@@ -67,6 +67,9 @@ fn boot(boot_info: &BootInfo) -> ! {
     wait::timers::initialise(); // and sleepers are called
     thread::user::set_return_hook(osl::signal::before_return);
     report(&arrivals, all_online);
+    if address_space::kernel_pages::initialise().is_err() {
+        warn!("no memory for the clock that programs read: they ask the kernel");
+    }
     board::register(boot_info);
     sync::cpu::enable_interrupts();
     let mut cx = current::enter();

@@ -40,5 +40,5 @@ pub use once::Once;
 pub use order::{LockClass, PairClass, kind};
 pub use park::{Park, ParkState};
 pub use per_cpu::{CpuLocal, PerCpu};
-pub use sequence::{SequenceLock, Snapshot};
+pub use sequence::{SequenceLock, Snapshot, WORDS as SNAPSHOT_WORDS};
 pub use spin::{SpinGuard, SpinKind, SpinLock, lock_pair};

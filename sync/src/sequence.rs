@@ -17,7 +17,8 @@ pub trait Snapshot: Copy {
     fn from_words(words: [u64; WORDS]) -> Self;
 }
 
-/// A small value, read often and on every CPU, written rarely.
+/// A small value, read often and on every CPU, written rarely. Programs read some of them too: first the sequence, then the words.
+#[repr(C)]
 pub struct SequenceLock<T: Snapshot> {
     sequence: AtomicU64,
     words: [AtomicU64; WORDS],
@@ -25,6 +26,10 @@ pub struct SequenceLock<T: Snapshot> {
 }
 
 impl<T: Snapshot> SequenceLock<T> {
+    /// Where the first of the words stands, in bytes behind the sequence.
+    #[cfg(not(any(loom, shuttle)))]
+    pub const WORDS_AT: usize = core::mem::offset_of!(Self, words);
+
     /// From the words that `T::to_words` would give; all zero for the usual start.
     #[cfg(not(loom))]
     pub const fn from_words(words: [u64; WORDS]) -> Self {

@@ -27,6 +27,11 @@ pub trait PageSource: Send + Sync {
     fn may_write_shared(&self) -> bool {
         true
     }
+
+    /// May a private mapping have copies that differ?
+    fn may_write_private(&self) -> bool {
+        true
+    }
 }
 
 /// A source's own number: no other has it, before or after. Taken when it is first asked for.
@@ -90,6 +95,15 @@ impl Contents {
 
     pub const fn is_shared(&self) -> bool {
         matches!(self, Contents::Source { shared: true, .. })
+    }
+
+    /// May a mapping of it be written at all, be it that copies are?
+    pub fn may_be_written(&self) -> bool {
+        match self {
+            Contents::Anonymous => true,
+            Contents::Source { source, shared: true, .. } => source.may_write_shared(),
+            Contents::Source { source, .. } => source.may_write_private(),
+        }
     }
 
     /// The same, `pages` further on.

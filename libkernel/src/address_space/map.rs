@@ -76,7 +76,7 @@ impl AddressSpace {
 
 fn check(contents: &Contents, length: u64, protection: Protection) -> Result<(), KernelError> {
     match contents {
-        Contents::Source { source, shared: true, .. } if protection.write && !source.may_write_shared() => Err(KernelError::Denied),
+        _ if protection.write && !contents.may_be_written() => Err(KernelError::Denied),
         Contents::Source { first_page, .. } if first_page.checked_add(length.div_ceil(PAGE)).is_none_or(is_no_page_number) => {
             Err(KernelError::TooLarge)
         }

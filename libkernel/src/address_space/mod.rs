@@ -8,6 +8,7 @@ pub mod backing;
 mod discard;
 mod fault;
 mod fork;
+pub mod kernel_pages;
 mod limits;
 mod map;
 mod placement;

@@ -3,7 +3,6 @@
 //! Invariant: a page that a write must come to the kernel for first stays so, whatever rights its region gets.
 
 use super::address::{Span, UserAddress};
-use super::backing::Contents;
 use super::request::Protection;
 use super::shootdown::FlushBatch;
 use super::space::{AddressSpace, Parts};
@@ -26,11 +25,7 @@ impl Parts {
         if !self.regions.covers(span.range()) {
             return Err(KernelError::NoMemory);
         }
-        let refuses = |contents: &Contents| match contents {
-            Contents::Source { source, shared: true, .. } => !source.may_write_shared(),
-            _ => false,
-        };
-        if protection.write && self.regions.in_range(span.range()).iter().any(|region| refuses(&region.contents)) {
+        if protection.write && !self.regions.in_range(span.range()).iter().all(|region| region.contents.may_be_written()) {
             return Err(KernelError::Denied);
         }
         self.reserve_regions(self.regions.growth_of_protection(span.range()))?;

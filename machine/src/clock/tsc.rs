@@ -68,6 +68,11 @@ pub fn to_nanoseconds(ticks: u64) -> u64 {
     rate().to_nanoseconds(ticks)
 }
 
+/// Nanoseconds in one tick, as a fraction of 2^32: what `to_nanoseconds` multiplies by.
+pub fn nanoseconds_per_tick() -> u64 {
+    rate().nanoseconds
+}
+
 pub fn from_nanoseconds(nanoseconds: u64) -> u64 {
     rate().ticks_in(nanoseconds)
 }

@@ -15,6 +15,8 @@ pub const SYSRET_BASE: u16 = 0x23;
 pub const USER_DATA: u16 = 0x2b;
 pub const USER_CODE: u16 = 0x33;
 const TASK_STATE: u16 = 0x40;
+/// A data segment that nobody loads: its limit says the CPU's number to programs that ask by `lsl` (user/vdso.s).
+pub const CPU_NUMBER: u16 = 0x7b;
 
 /// IST numbers, as an IDT entry holds them.
 pub const IST_DOUBLE_FAULT: u8 = 1;
@@ -59,9 +61,11 @@ impl TaskState {
     }
 }
 
+const DESCRIPTORS: usize = 16;
+
 #[repr(C, align(64))]
 struct Tables {
-    descriptors: [u64; 10],
+    descriptors: [u64; DESCRIPTORS],
     task_state: TaskState,
 }
 
@@ -71,7 +75,7 @@ struct OwnTables(UnsafeCell<Tables>);
 // SAFETY: written by the boot CPU before the owner starts (`prepare`), then by the owner alone.
 unsafe impl Sync for OwnTables {}
 
-const EMPTY: Tables = Tables { descriptors: [0; 10], task_state: TaskState::new() };
+const EMPTY: Tables = Tables { descriptors: [0; DESCRIPTORS], task_state: TaskState::new() };
 static TABLES: [OwnTables; MAXIMUM_CPUS] = [const { OwnTables(UnsafeCell::new(EMPTY)) }; MAXIMUM_CPUS];
 
 const PRESENT: u64 = 1 << 47;
@@ -93,8 +97,14 @@ const fn task_state_descriptor(base: u64) -> [u64; 2] {
     [low, base >> 32]
 }
 
-fn fill(tables: &mut Tables, task_state_at: u64, stacks: &CpuStacks) {
-    tables.descriptors = [0; 10];
+/// The descriptor of the segment that is as long as the CPU's number.
+const fn cpu_number_descriptor(cpu: usize) -> u64 {
+    (PRESENT | SEGMENT | ACCESSED | RING_3) | cpu as u64 & 0xfff
+}
+
+fn fill(tables: &mut Tables, cpu: CpuId, task_state_at: u64, stacks: &CpuStacks) {
+    tables.descriptors = [0; DESCRIPTORS];
+    tables.descriptors[usize::from(CPU_NUMBER / 8)] = cpu_number_descriptor(cpu.index());
     tables.descriptors[usize::from(KERNEL_CODE / 8)] = CODE;
     tables.descriptors[usize::from(KERNEL_DATA / 8)] = DATA;
     tables.descriptors[usize::from(USER_DATA / 8)] = DATA | RING_3;
@@ -117,7 +127,7 @@ pub(crate) unsafe fn prepare(cpu: CpuId, stacks: &CpuStacks) {
     // SAFETY: the caller's promise: nobody else reads or writes these tables now.
     unsafe {
         let task_state_at = &raw const (*tables).task_state as u64;
-        fill(&mut *tables, task_state_at, stacks);
+        fill(&mut *tables, cpu, task_state_at, stacks);
     }
 }
 
@@ -127,7 +137,7 @@ pub(crate) unsafe fn prepare(cpu: CpuId, stacks: &CpuStacks) {
 /// `prepare` was called for this CPU, and it has not loaded them yet.
 pub(crate) unsafe fn load(cpu: CpuId) {
     let tables = TABLES[cpu.index()].0.get();
-    let pointer = TablePointer::new(tables as u64, size_of::<[u64; 10]>());
+    let pointer = TablePointer::new(tables as u64, size_of::<[u64; DESCRIPTORS]>());
     // SAFETY: the tables live for ever and hold the selectors that are loaded here.
     unsafe {
         asm!(
@@ -184,10 +194,11 @@ mod tests {
     fn each_stack_lands_in_its_own_field_of_the_task_state() {
         let mut tables = EMPTY;
         let stacks = CpuStacks { kernel: 0x1_0000_0010, double_fault: 0x20, nmi: 0x30, machine_check: 0x40 };
-        fill(&mut tables, 0, &stacks);
+        fill(&mut tables, CpuId::new(5), 0, &stacks);
         let words = tables.task_state.words;
         assert_eq!((words[1], words[2]), (0x10, 1));
         assert_eq!((words[9], words[11], words[13]), (0x20, 0x30, 0x40));
         assert_eq!(words[25] >> 16, 104);
+        assert_eq!(tables.descriptors[15] & 0xf_0000_0000_ffff, 5);
     }
 }

@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 
 use abi::Errno;
 use abi::process::{UNLIMITED, auxiliary, limit};
-use libkernel::address_space::{AddressSpace, Protection, UserAddress};
+use libkernel::address_space::{AddressSpace, Protection, UserAddress, kernel_pages};
 use libkernel::random;
 use sync::TaskContext;
 
@@ -32,8 +32,11 @@ pub struct NewProgram {
     pub program: Program,
 }
 
-/// One page below the end of the user half stays free.
-const STACK_TOP: u64 = USER_END - PAGE;
+/// One page below the end of the user half stays free; below it the kernel's pages have room beside the highest stack.
+const HIGHEST: u64 = USER_END - PAGE;
+const STACK_TOP: u64 = HIGHEST - kernel_pages::BYTES;
+/// The kernel's pages share a table of the page table with the top of the stack.
+const TABLE_BYTES: u64 = 512 * PAGE;
 const LARGEST_STACK: u64 = 256 << 20;
 const SMALLEST_STACK: u64 = 128 << 10;
 /// Where movable programs go, before chance moves them.
@@ -70,8 +73,10 @@ pub fn build(
         None => None,
     };
     space.set_break_base(cx, UserAddress::new(loaded.end));
-    let vector = auxiliary_vector(&image, &loaded, started.as_ref(), credentials, secure);
-    let stack = build_stack(cx, task, &space, wish, &vector, image.runs_stack)?;
+    let stack_top = STACK_TOP - chance(RANDOM_STACK_PAGES) * PAGE;
+    let kernel_code = kernel_pages::map(cx, &space, place_above(stack_top)).map_err(errno)?;
+    let vector = auxiliary_vector(&image, &loaded, started.as_ref(), credentials, secure, kernel_code);
+    let stack = build_stack(cx, task, &space, wish, &vector, stack_top, image.runs_stack)?;
     let program = Program { file: Some(file.found.clone()), arguments: stack.arguments, environment: stack.environment };
     let entry = started.map_or(loaded.entry, |started| started.entry);
     Ok(NewProgram { space, entry, stack: stack.pointer, program })
@@ -79,6 +84,13 @@ pub fn build(
 
 fn chance(below: u64) -> u64 {
     random::number() % below
+}
+
+/// A place by chance for the kernel's pages, right above the stack or a little higher.
+fn place_above(stack_top: u64) -> UserAddress {
+    let end = (stack_top + 1).next_multiple_of(TABLE_BYTES).min(HIGHEST);
+    let room = end.saturating_sub(stack_top).saturating_sub(kernel_pages::BYTES);
+    UserAddress::new(stack_top + chance(room / PAGE + 1) * PAGE)
 }
 
 fn read_image(cx: &mut TaskContext, file: &ProgramFile) -> Result<Image, Errno> {
@@ -108,8 +120,17 @@ fn load(cx: &mut TaskContext, space: &AddressSpace, file: &ProgramFile, image: &
     elf::load(cx, space, image, &pages, base).map_err(errno)
 }
 
-fn auxiliary_vector(image: &Image, loaded: &Loaded, started: Option<&Loaded>, credentials: &Credentials, secure: bool) -> [(u64, u64); 16] {
+fn auxiliary_vector(
+    image: &Image,
+    loaded: &Loaded,
+    started: Option<&Loaded>,
+    credentials: &Credentials,
+    secure: bool,
+    kernel_code: Option<UserAddress>,
+) -> [(u64, u64); 17] {
+    let code = kernel_code.map_or((auxiliary::IGNORE, 0), |code| (auxiliary::SYSINFO_EHDR, code.as_u64()));
     [
+        code,
         (auxiliary::HWCAP, BASELINE_FEATURES),
         (auxiliary::PAGESZ, PAGE),
         (auxiliary::CLKTCK, TICKS_PER_SECOND),
@@ -135,11 +156,11 @@ fn build_stack(
     space: &AddressSpace,
     wish: &Wish,
     vector: &[(u64, u64)],
+    top: u64,
     runs_stack: bool,
 ) -> Result<StackImage, Errno> {
     let mut random = [0; 16];
     random::fill(&mut random);
-    let top = STACK_TOP - chance(RANDOM_STACK_PAGES) * PAGE;
     let contents = Contents { arguments: &wish.arguments, environment: &wish.environment, path: &wish.path, random, auxiliary: vector };
     let image = stack::build(top, &contents).ok_or(Errno::ENOMEM)?;
     let limit = task.process().soft_limit(cx, limit::STACK);

@@ -19,6 +19,7 @@ pub mod signal;
 pub mod soak;
 pub mod socket;
 pub mod terminal;
+pub mod vdso;
 
 use std::fmt::Debug;
 
