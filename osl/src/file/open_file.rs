@@ -11,7 +11,7 @@ use libkernel::wait::Mutex;
 use sync::{Published, TaskContext, order};
 
 use super::file::{File, Manner};
-use super::whole_locks;
+use super::{record_locks, whole_locks};
 use crate::credentials::Credentials;
 use crate::fs::buffer::{Sink, Source};
 use crate::fs::node::{Kind, Place};
@@ -241,6 +241,7 @@ impl Drop for OpenFile {
     fn drop(&mut self) {
         if let Some(node) = self.file.node() {
             whole_locks::release(node.identity(), whole_locks::Owner::of(self));
+            record_locks::owner_ended(node.identity(), record_locks::LockOwner::of(self));
         }
     }
 }

@@ -7,10 +7,10 @@ use alloc::vec::Vec;
 
 use abi::Errno;
 use libkernel::census::{Census, Counted};
-use sync::{SpinLock, TaskContext, order};
+use sync::{Published, SpinLock, TaskContext, order};
 
 use super::open_file::OpenFile;
-use super::record_locks;
+use super::record_locks::{self, LockOwner};
 
 /// No table grows beyond this, whatever the limit of the process says (`/proc/sys/fs/nr_open`).
 pub const HARD_LIMIT: usize = 1 << 20;
@@ -131,10 +131,13 @@ impl Slots {
 
 /// Tables of descriptors.
 pub static LIVING: Census = Census::new("file tables");
+static NEXT_NUMBER: Published<u64> = Published::<u64>::new(1);
 
 /// Descriptors, shared by the tasks that ask for it (`CLONE_FILES`).
 pub struct FileTable {
     _counted: Counted,
+    /// Which table it is, wherever it is moved to: the one that ends takes it out of its `Arc`.
+    number: u64,
     slots: SpinLock<Slots, order::FileTable>,
 }
 
@@ -147,13 +150,17 @@ impl Default for FileTable {
 impl FileTable {
     /// A table with nothing open.
     pub fn new() -> Self {
-        Self { _counted: LIVING.count(), slots: SpinLock::new(Slots { slots: Vec::new(), lowest_free: 0 }) }
+        Self::of(Slots { slots: Vec::new(), lowest_free: 0 })
     }
 
     /// A copy that changes on its own from now on (`fork`).
     pub fn duplicate(&self, cx: &TaskContext) -> Result<Self, Errno> {
         let copy = self.slots.lock(cx).copy()?;
-        Ok(Self { _counted: LIVING.count(), slots: SpinLock::new(copy) })
+        Ok(Self::of(copy))
+    }
+
+    fn of(slots: Slots) -> Self {
+        Self { _counted: LIVING.count(), number: NEXT_NUMBER.fetch_add(1), slots: SpinLock::new(slots) }
     }
 
     /// What a descriptor means.
@@ -270,8 +277,8 @@ impl FileTable {
     }
 
     /// The table as an owner of record locks.
-    pub fn lock_owner(&self) -> usize {
-        core::ptr::from_ref(self).addr()
+    pub fn lock_owner(&self) -> LockOwner {
+        LockOwner::Files(self.number)
     }
 }
 

@@ -79,7 +79,7 @@ pub static CALLS: &[Call] = &[
     call(61, "wait4", Full, |c, a| give(process::wait4(c, a.int(0), a.address(1), a.unsigned(2), a.address(3)))),
     call(62, "kill", Full, |c, a| give(signal::kill(c, a.int(0), a.int(1)))),
     call(63, "uname", Full, |c, a| give(names::uname(c, a.address(0)))),
-    call(72, "fcntl", Partial("no leases, owners, signals or open-file-description locks; no deadlock detection"), |c, a| give(descriptor::fcntl(c, a.fd(0), a.unsigned(1), a.word(2)))),
+    call(72, "fcntl", Partial("no leases, owners or signals"), |c, a| give(descriptor::fcntl(c, a.fd(0), a.unsigned(1), a.word(2)))),
     call(73, "flock", Full, |c, a| give(descriptor::flock(c, a.fd(0), a.unsigned(1)))),
     call(74, "fsync", Full, |c, a| give(size::fsync(c, a.fd(0)))),
     call(75, "fdatasync", Full, |c, a| give(size::fsync(c, a.fd(0)))),

@@ -2,25 +2,24 @@
 //!
 //! Invariant: a descriptor that another thread closes meanwhile stays usable for the call that looked it up.
 
+mod record_lock;
+
 use alloc::sync::Arc;
 
 use abi::Errno;
 use abi::constant::{
-    EFD_CLOEXEC, EFD_NONBLOCK, EFD_SEMAPHORE, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_GETLK, F_GETOWN, F_GETPIPE_SZ, F_RDLCK,
-    F_SETFD, F_SETFL, F_SETLK, F_SETLKW, F_SETPIPE_SZ, F_UNLCK, F_WRLCK, FD_CLOEXEC, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, O_CLOEXEC,
-    O_DIRECT, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY, SEEK_CUR, SEEK_END, SEEK_SET,
+    EFD_CLOEXEC, EFD_NONBLOCK, EFD_SEMAPHORE, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_GETLK, F_GETOWN, F_GETPIPE_SZ, F_OFD_GETLK,
+    F_OFD_SETLK, F_OFD_SETLKW, F_SETFD, F_SETFL, F_SETLK, F_SETLKW, F_SETPIPE_SZ, FD_CLOEXEC, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN,
+    O_CLOEXEC, O_DIRECT, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY,
 };
-use abi::file::RecordLock as UserLock;
 use abi::process::limit;
-use libkernel::address_space::{UserAddress, user};
+use libkernel::address_space::UserAddress;
 
 use super::{Caller, file, place};
-use crate::error::errno;
 use crate::file::OpenFile;
 use crate::file::event::EventCounter;
 use crate::file::pipe::{CAPACITY, PipeEnd};
 use crate::file::pipe_node::PipeNode;
-use crate::file::record_locks::{self, RecordLock};
 use crate::file::whole_locks::{self, Owner};
 
 pub fn dup(caller: &mut Caller<'_>, fd: i32) -> Result<i32, Errno> {
@@ -82,7 +81,9 @@ pub fn fcntl(caller: &mut Caller<'_>, fd: i32, command: u32, argument: u64) -> R
             open.set_flags(low);
             Ok(0)
         }
-        F_GETLK | F_SETLK | F_SETLKW => record_lock(caller, &open, command, UserAddress::new(argument)),
+        F_GETLK | F_SETLK | F_SETLKW | F_OFD_GETLK | F_OFD_SETLK | F_OFD_SETLKW => {
+            record_lock::record_lock(caller, &open, command, UserAddress::new(argument))
+        }
         F_GETOWN => Ok(0),
         F_GETPIPE_SZ if is_pipe(&open) => Ok(CAPACITY as u64),
         F_SETPIPE_SZ if is_pipe(&open) => {
@@ -98,58 +99,6 @@ pub fn fcntl(caller: &mut Caller<'_>, fd: i32, command: u32, argument: u64) -> R
 
 fn is_pipe(open: &OpenFile) -> bool {
     open.file().as_any().is::<PipeEnd>()
-}
-
-fn record_lock(caller: &mut Caller<'_>, open: &Arc<OpenFile>, command: u32, at: UserAddress) -> Result<u64, Errno> {
-    let mut wanted: UserLock = user::copy_in_value(caller.cx, at).map_err(errno)?;
-    let node = open.file().node().ok_or(Errno::EINVAL)?.clone();
-    let kind = u32::try_from(wanted.kind).map_err(|_| Errno::EINVAL)?;
-    let (start, end) = range(caller, open, &wanted)?;
-    let owner = caller.files().lock_owner();
-    let process = caller.process().id();
-    let lock = RecordLock { owner, process, exclusive: kind == F_WRLCK, start, end };
-    let file = node.identity();
-    match (command, kind) {
-        (F_GETLK, F_RDLCK | F_WRLCK) => {
-            match record_locks::conflict(caller.cx, file, &lock) {
-                None => wanted.kind = i16::try_from(F_UNLCK).unwrap_or(0),
-                Some(held) => {
-                    wanted.kind = i16::try_from(if held.exclusive { F_WRLCK } else { F_RDLCK }).unwrap_or(0);
-                    wanted.whence = 0;
-                    wanted.start = i64::try_from(held.start).unwrap_or(i64::MAX);
-                    wanted.length = if held.end == u64::MAX { 0 } else { i64::try_from(held.end - held.start).unwrap_or(0) };
-                    wanted.process = held.process;
-                }
-            }
-            user::copy_out_value(caller.cx, at, &wanted).map_err(errno)?;
-        }
-        (F_SETLK | F_SETLKW, F_UNLCK) => record_locks::release(caller.cx, file, &lock),
-        (F_SETLK | F_SETLKW, F_RDLCK | F_WRLCK) => {
-            let allowed = if lock.exclusive { open.access().write } else { open.access().read };
-            if !allowed {
-                return Err(Errno::EBADF);
-            }
-            record_locks::set(caller.cx, file, lock, command == F_SETLKW)?;
-        }
-        _ => return Err(Errno::EINVAL),
-    }
-    Ok(0)
-}
-
-/// First byte and the one after the last, from a start and a length that may both be negative.
-fn range(caller: &mut Caller<'_>, open: &Arc<OpenFile>, wanted: &UserLock) -> Result<(u64, u64), Errno> {
-    let base = match u32::try_from(wanted.whence).map_err(|_| Errno::EINVAL)? {
-        SEEK_SET => 0,
-        SEEK_CUR => open.reposition(caller.cx, |_, position| Ok((position, position)))?,
-        SEEK_END => open.attributes(caller.cx)?.size,
-        _ => return Err(Errno::EINVAL),
-    };
-    let start = base.checked_add_signed(wanted.start).ok_or(Errno::EINVAL)?;
-    match wanted.length {
-        0 => Ok((start, u64::MAX)),
-        length if length > 0 => Ok((start, start.checked_add_signed(length).ok_or(Errno::EOVERFLOW)?)),
-        length => Ok((start.checked_add_signed(length).ok_or(Errno::EINVAL)?, start)),
-    }
 }
 
 pub fn flock(caller: &mut Caller<'_>, fd: i32, operation: u32) -> Result<(), Errno> {
