@@ -77,7 +77,7 @@ fn boot(kernel: &Path, root: &Path, cpus: u32) -> Outcome<[f64; 3]> {
     let boot = Boot {
         kernel,
         root: Some(root),
-        disk: None,
+        disks: &[],
         cpus,
         memory: "512M",
         command: &command,

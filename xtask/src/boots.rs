@@ -89,7 +89,7 @@ fn check(expected: &Expectation, kernel: &Path, root: Option<&Path>, cpus: u32) 
     let boot = Boot {
         kernel,
         root,
-        disk: None,
+        disks: &[],
         cpus,
         memory: &expected.memory,
         command: &expected.command,

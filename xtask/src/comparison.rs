@@ -25,8 +25,8 @@ const MOST_OUTPUT: usize = 64 << 20;
 pub struct Boot<'a> {
     pub kernel: &'a Path,
     pub root: Option<&'a Path>,
-    /// A disk's image.
-    pub disk: Option<&'a Path>,
+    /// Disks' images.
+    pub disks: &'a [PathBuf],
     pub cpus: u32,
     pub memory: &'a str,
     pub command: &'a [String],
@@ -55,7 +55,7 @@ impl Boot<'_> {
         let machine = Machine {
             kernel: self.kernel.to_path_buf(),
             root: self.root.map(Path::to_path_buf),
-            disk: self.disk.map(Path::to_path_buf),
+            disks: self.disks.to_vec(),
             cpus: self.cpus,
             memory: self.memory.to_owned(),
             command_line: first.command_line(),
@@ -146,7 +146,7 @@ fn compare(subject: &Subject, oracle: &OnceLock<Result<Answer, String>>, kernel:
     let boot = Boot {
         kernel,
         root: Some(root),
-        disk: None,
+        disks: &[],
         cpus,
         memory: "512M",
         command: &subject.command,

@@ -24,8 +24,8 @@ pub struct Machine {
     pub kernel: PathBuf,
     /// None boots without an initial root.
     pub root: Option<PathBuf>,
-    /// A disk's image, which stays as it is.
-    pub disk: Option<PathBuf>,
+    /// Disks' images, which stay as they are.
+    pub disks: Vec<PathBuf>,
     pub cpus: u32,
     pub memory: String,
     pub command_line: String,
@@ -58,11 +58,11 @@ impl Machine {
         if let Some(root) = &self.root {
             qemu.arg("-initrd").arg(root);
         }
-        if let Some(disk) = &self.disk {
+        for (number, disk) in self.disks.iter().enumerate() {
             // A comma in the path is doubled, as QEMU wants it; nobody else is kept from the file.
             let path = disk.display().to_string().replace(',', ",,");
-            qemu.arg("-drive").arg(format!("if=none,id=disk,format=raw,readonly=on,file.locking=off,file={path}"));
-            qemu.args(["-device", "virtio-blk-pci,drive=disk"]);
+            qemu.arg("-drive").arg(format!("if=none,id=disk{number},format=raw,readonly=on,file.locking=off,file={path}"));
+            qemu.arg("-device").arg(format!("virtio-blk-pci,drive=disk{number}"));
         }
         qemu.arg("-append").arg(&self.command_line);
         for (name, port) in [

@@ -11,6 +11,7 @@ mod children;
 mod comparison;
 mod debian;
 mod debug;
+mod disks;
 mod elf;
 mod ending;
 mod error;

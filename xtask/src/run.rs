@@ -69,7 +69,7 @@ pub fn machine(arguments: &Arguments, is_on_terminal: bool) -> Outcome<Machine> 
     Ok(Machine {
         kernel: PathBuf::new(),
         root,
-        disk,
+        disks: disk.into_iter().collect(),
         cpus,
         memory,
         command_line: first_program.command_line(),

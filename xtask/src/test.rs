@@ -11,7 +11,7 @@ use crate::build::{self, Messages, Profile};
 use crate::error::Outcome;
 use crate::machine::parse_cpus;
 use crate::report::Report;
-use crate::{boots, comparison, host_tests, programs};
+use crate::{boots, comparison, disks, host_tests, programs};
 
 const CPU_COUNTS: [u32; 4] = [1, 2, 4, 8];
 
@@ -37,7 +37,7 @@ impl Selection {
     /// A filter with one of these words at its front is about the machine only.
     fn wants_host_tests(&self) -> bool {
         let in_machine =
-            |filter: &String| ["linux/", "native/", "example/", "script/", "vm/"].iter().any(|group| filter.starts_with(group));
+            |filter: &String| ["linux/", "native/", "example/", "script/", "vm/", "disk/"].iter().any(|group| filter.starts_with(group));
         !self.filters.iter().any(in_machine)
     }
 }
@@ -52,7 +52,7 @@ pub fn test(words: Vec<OsString>) -> Outcome<u8> {
     let selection = Selection { filters: arguments.words.clone(), cpus };
     if arguments.flag("list") {
         let (programs, boots) = (programs::listed()?, boots::listed()?);
-        programs.iter().chain(&boots).filter(|name| selection.takes(name)).for_each(|name| println!("{name}"));
+        programs.iter().chain(&boots).chain(&disks::listed()).filter(|name| selection.takes(name)).for_each(|name| println!("{name}"));
         return Ok(0);
     }
     let jobs = arguments.option("jobs").and_then(|jobs| jobs.parse().ok()).unwrap_or_else(default_jobs);
@@ -80,6 +80,7 @@ fn machine_cases(ready: Option<PathBuf>, selection: &Selection, report: &Report)
     };
     let mut cases = comparison::cases(&kernel, selection, report)?;
     cases.extend(boots::cases(&kernel, selection)?);
+    cases.extend(disks::cases(&kernel, selection)?);
     Ok(Some(cases))
 }
 

@@ -41,7 +41,7 @@ fn heading(cpus: u32) -> String {
 fn run(kernel: &Path, root: &Path, cpus: u32, passes: usize) -> Outcome<String> {
     let command = [format!("/tests/{PROGRAM}"), passes.to_string()];
     let boot =
-        Boot { kernel, root: Some(root), disk: None, cpus, memory: "1G", command: &command, append: "", input: &[], patience: PATIENCE };
+        Boot { kernel, root: Some(root), disks: &[], cpus, memory: "1G", command: &command, append: "", input: &[], patience: PATIENCE };
     let booted = boot.run()?;
     if booted.remains.ending != Ending::Exited(0) {
         return Err(Failure::new(format!("with {cpus} CPUs {}", booted.story())));

@@ -57,7 +57,7 @@ const fn time(is_busy: bool, [best, middle, _]: [u64; 3]) -> u64 {
 fn boot(kernel: &Path, root: &Path, cpus: u32) -> Outcome<Table> {
     let command = [PROGRAM, "0"].map(str::to_owned);
     let boot =
-        Boot { kernel, root: Some(root), disk: None, cpus, memory: MEMORY, command: &command, append: "", input: &[], patience: PATIENCE };
+        Boot { kernel, root: Some(root), disks: &[], cpus, memory: MEMORY, command: &command, append: "", input: &[], patience: PATIENCE };
     let booted = boot.run()?;
     if booted.remains.ending != Ending::Exited(0) {
         return Err(Failure::new(format!("with {cpus} CPUs {}", booted.story())));
@@ -77,7 +77,7 @@ fn counted(kernel: &Path, root: &Path) -> Outcome<Table> {
     let machine = Machine {
         kernel: kernel.to_path_buf(),
         root: Some(root.to_path_buf()),
-        disk: None,
+        disks: Vec::new(),
         cpus: 1,
         memory: MEMORY.to_owned(),
         command_line: first.command_line(),

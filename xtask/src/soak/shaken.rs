@@ -83,7 +83,7 @@ fn machine(run: &Run, kernel: &Path, root: &Path, monitor: &Path, plan: &Plan) -
     Machine {
         kernel: kernel.to_path_buf(),
         root: Some(root.to_path_buf()),
-        disk: None,
+        disks: Vec::new(),
         cpus: run.cpus,
         memory: "512M".to_owned(),
         command_line: first.command_line(),
