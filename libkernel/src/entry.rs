@@ -10,7 +10,6 @@ use crate::sched::preempt;
 use crate::thread::current;
 use crate::thread::registers::UserRegisters;
 use crate::thread::user::{self, Access, Fault};
-use alloc::sync::Arc;
 use machine::apic::local;
 use machine::trap::frame::{TrapFrame, fault};
 use machine::trap::vectors;
@@ -63,8 +62,7 @@ pub const fn access_of(error_code: u64) -> Access {
 }
 
 fn settle(cx: &mut TaskContext, address: u64, access: Access) -> Result<(), Fault> {
-    let memory = user::memory(cx).map(Arc::clone).ok_or(Fault::NotMapped)?;
-    memory.fault(cx, address, access)?;
+    user::fault(cx, address, access)?;
     current::of(cx).count_page_fault();
     Ok(())
 }

@@ -5,10 +5,9 @@
 use alloc::sync::Arc;
 
 use abi::signal::*;
-use libkernel::address_space;
 use libkernel::memory::frames::Shortage;
 use libkernel::thread::registers::{self, UserRegisters};
-use libkernel::thread::{self, Access, Fault};
+use libkernel::thread::{self, Access, Fault, user};
 use sync::TaskContext;
 
 use crate::process::signals::post;
@@ -101,11 +100,8 @@ pub fn user_page_fault(cx: &mut TaskContext, _registers: &mut UserRegisters, add
 /// Gives the program its page. When there is none, whoever has most is killed first.
 fn settle(cx: &mut TaskContext, task: &Task, address: u64, access: Access) -> Result<(), Fault> {
     loop {
-        let Some(space) = address_space::current_space(cx) else {
-            return Err(Fault::NotMapped);
-        };
-        match space.fault(cx, address, access) {
-            Err(Fault::NoMemory) => drop(space),
+        match user::fault(cx, address, access) {
+            Err(Fault::NoMemory) => {}
             Ok(()) => {
                 thread::current::of(cx).count_page_fault();
                 return Ok(());

@@ -35,6 +35,10 @@ struct Record {
     owner: Published<u8>,
 }
 
+/// On a line of its own: its CPU counts at every page.
+#[repr(align(64))]
+struct Owned([Counter; OWNERS]);
+
 const MAGAZINE: usize = 64;
 /// Programs and stacks are refused when fewer frames are free, page tables at half of that: the rest is the heap's,
 /// which can hardly say no. Who makes things in the heap for programs asks `shortage` first.
@@ -46,7 +50,7 @@ static MAGAZINES: CpuLocal<ArrayVec<Frame, MAGAZINE>> = CpuLocal::new([const { A
 static RECORDS: Once<&'static [Record]> = Once::new();
 static TOTAL: Counter = Counter::new(0);
 /// How many frames came to each owner on a CPU, less those that left it there; only the sum over CPUs means something.
-static OWNED: PerCpu<[Counter; OWNERS]> = PerCpu::new([const { [const { Counter::new(0) }; OWNERS] }; MAXIMUM_CPUS]);
+static OWNED: PerCpu<Owned> = PerCpu::new([const { Owned([const { Counter::new(0) }; OWNERS]) }; MAXIMUM_CPUS]);
 /// What the zone said last about its free frames.
 static FREE_IN_ZONE: Counter = Counter::new(0);
 
@@ -120,13 +124,13 @@ fn change_owner(frame: Frame, from: Owner, to: Owner) {
 }
 
 fn count_owner(from: Owner, to: Owner, frames: u64, irq: &IrqOff) {
-    let owned = OWNED.mine(irq);
+    let Owned(owned) = OWNED.mine(irq);
     owned[from as usize].sub(frames);
     owned[to as usize].add(frames);
 }
 
 fn owned(owner: Owner) -> u64 {
-    OWNED.iter_all().fold(0, |sum: u64, (_, owned)| sum.wrapping_add(owned[owner as usize].get()))
+    OWNED.iter_all().fold(0, |sum: u64, (_, owned)| sum.wrapping_add(owned.0[owner as usize].get()))
 }
 
 fn with_stock<R>(work: impl FnOnce(&mut Stock) -> R) -> R {

@@ -9,7 +9,7 @@ use crate::thread::registers::with_private;
 use crate::thread::scheduling::Scheduling;
 use crate::thread::stack::Stack;
 use crate::thread::thread::{Entry, Parts, Payload, Private};
-use crate::thread::user::UserMemory;
+use crate::thread::user::{OwnMemory, UserMemory};
 use crate::thread::{Thread, remains};
 use alloc::sync::Arc;
 use machine::context::Context;
@@ -60,7 +60,7 @@ fn make(cx: &mut TaskContext, spawn: Spawn<'_>) -> Result<Arc<Thread>, KernelErr
         Some(_) => Some(ExtendedState::new().ok_or(KernelError::NoMemory)?),
         None => None,
     };
-    let mut private = Private::without_stack(spawn.user_memory);
+    let mut private = Private::without_stack(spawn.user_memory.map(OwnMemory::of));
     // SAFETY: the stack is this thread's alone from now on, and its top is a multiple of a page.
     private.context = unsafe { Context::new(stack.top(), begin, 0) };
     private.stack = Some(stack);

@@ -9,7 +9,7 @@ use super::owned::Owned;
 use super::remains::{self, Remains};
 use super::scheduling::{Scheduling, Standing};
 use super::stack::Stack;
-use super::user::UserMemory;
+use super::user::OwnMemory;
 use super::waiting::WaitRecord;
 use crate::census::{Census, Counted};
 use alloc::boxed::Box;
@@ -47,7 +47,7 @@ pub(crate) struct Private {
     pub(crate) context: Context,
     pub(crate) stack: Option<Stack>,
     pub(crate) entry: Option<Entry>,
-    pub(crate) memory: Option<Arc<dyn UserMemory>>,
+    pub(crate) memory: Option<Arc<OwnMemory>>,
     /// The user half of the floating-point and vector registers; kernel threads have none.
     pub(crate) extended: Option<ExtendedState>,
     pub(crate) fs_base: u64,
@@ -277,7 +277,7 @@ impl Thread {
 
 impl Private {
     /// For a thread that runs already (or never will): its context is filled when it is first switched away from.
-    pub(crate) fn without_stack(memory: Option<Arc<dyn UserMemory>>) -> Self {
+    pub(crate) fn without_stack(memory: Option<Arc<OwnMemory>>) -> Self {
         Private {
             context: Context::empty(),
             stack: None,

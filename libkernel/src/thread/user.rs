@@ -8,6 +8,7 @@ use super::{accounting, current};
 use crate::memory::{Translation, kernel_map};
 use alloc::sync::Arc;
 use core::any::Any;
+use core::ops::Deref;
 use machine::trap::frame::TrapFrame;
 use sync::{IrqOff, Once, PreemptOff, TaskContext, cpu};
 
@@ -39,6 +40,24 @@ pub trait UserMemory: Send + Sync {
     fn as_any(&self) -> &dyn Any;
 }
 
+/// A thread's own share of its memory: counting another share of it touches nothing that other threads of the program
+/// touch too.
+pub struct OwnMemory(Arc<dyn UserMemory>);
+
+impl OwnMemory {
+    pub(crate) fn of(memory: Arc<dyn UserMemory>) -> Arc<OwnMemory> {
+        Arc::new(OwnMemory(memory))
+    }
+}
+
+impl Deref for OwnMemory {
+    type Target = dyn UserMemory;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
 /// What is called on the way back to ring 3 when the thread was asked for its attention.
 pub type ReturnHook = fn(&mut TaskContext, &mut UserRegisters);
 
@@ -51,15 +70,22 @@ pub fn set_return_hook(hook: ReturnHook) {
 
 /// The program's memory; kernel threads have none.
 #[allow(unsafe_code)]
-pub fn memory(cx: &TaskContext) -> Option<&Arc<dyn UserMemory>> {
+pub fn memory(cx: &TaskContext) -> Option<&Arc<OwnMemory>> {
     let private = current::of(cx).private.pointer();
     // SAFETY: only `set_memory` changes the field, which needs the context that this borrows, mutably; the CPUs
     // that switch from and to the thread only read it.
     unsafe { (*private).memory.as_ref() }
 }
 
+/// Makes `address` of the thread's own program usable for `access`, or says why not.
+pub fn fault(cx: &mut TaskContext, address: u64, access: Access) -> Result<(), Fault> {
+    let memory = memory(cx).map(Arc::clone).ok_or(Fault::NotMapped)?;
+    memory.fault(cx, address, access)
+}
+
 /// This thread lives in another memory from now on, or in none.
 pub fn set_memory(cx: &mut TaskContext, memory: Option<Arc<dyn UserMemory>>) {
+    let memory = memory.map(OwnMemory::of);
     let old = with_private(cx, |private, irq| {
         match &memory {
             Some(memory) => memory.translation().enter(irq),

@@ -9,7 +9,7 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 use sync::twin::{self, Twin};
-use sync::{LockClass, Published, TaskContext, kind, might_sleep, order};
+use sync::{LockClass, Published, TaskContext, cpu, kind, might_sleep, order};
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
@@ -63,7 +63,8 @@ impl<T: ?Sized, C> Mutex<T, C> {
     pub fn lock_as<D: LockClass<Kind = kind::Sleep>>(&self, cx: &mut TaskContext) -> MutexGuard<'_, T, D> {
         might_sleep();
         order::sleep_acquire::<D>();
-        if self.word.compare_exchange(FREE, HELD).is_err() {
+        let take = || self.word.compare_exchange(FREE, HELD).is_ok();
+        if !take() && !comes_soon(|| self.word.load() == FREE && take()) {
             self.queue.wait_until(cx, |_| {
                 (self.word.swap(if twin::is(Twin::LockForgetsOthers) { HELD } else { CONTENDED }) == FREE).then_some(())
             });
@@ -94,6 +95,17 @@ impl<T: ?Sized, C: LockClass<Kind = kind::Sleep>> Mutex<T, C> {
         }
         Some(self.guard(cx))
     }
+}
+
+/// Does it come true before a sleep would have begun? Whoever can make it true runs on another CPU, mostly.
+pub(super) fn comes_soon(mut condition: impl FnMut() -> bool) -> bool {
+    /// Models explore the sleep.
+    const LOOKS: usize = if cfg!(any(loom, shuttle)) { 0 } else { 40 };
+    let others = LOOKS > 0 && cpu::online().bits().count_ones() > 1;
+    (0..LOOKS).take_while(|_| others && !cpu::need_reschedule()).any(|_| {
+        cpu::relax();
+        condition()
+    })
 }
 
 fn release(word: &Published<u32>, queue: &WaitQueue) {
