@@ -62,6 +62,7 @@ fn boot(boot_info: &BootInfo) -> ! {
     let arrivals = machine::boot::start_cpus(boot_info, &tables.cpus, &mut stacks::of_cpu); // all others at once; the clock's rate
     clock::initialise(boot_info.entry_ticks);
     let all_online = clock::now();
+    refuse(boot_info.command_line);
     shake(boot_info.command_line); // if that is asked for: before anything can be disturbed
     sched::initialise_cpu(CpuId::BOOT); // from here on there is a current thread
     wait::timers::initialise(); // and sleepers are called
@@ -87,6 +88,14 @@ fn find_tables(info: &BootInfo) -> acpi::Tables {
     match acpi::read(info.root_pointer) {
         Ok(tables) => tables,
         Err(error) => panic!("the ACPI tables cannot be used: {error:?}"),
+    }
+}
+
+/// `fail=ODDS` and `fail-seed=SEED`: one in so many requests for a frame is refused, once the first program runs.
+fn refuse(line: &str) {
+    let Some(odds) = command_line::early_number(line, "fail") else { return };
+    if !memory::refuse_by_lot(odds, command_line::early_number(line, "fail-seed").unwrap_or(1)) {
+        warn!("fail={odds}: this kernel has no debug assertions, and refuses nothing by lot");
     }
 }
 

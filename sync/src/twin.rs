@@ -102,6 +102,8 @@ pub enum Twin {
     LastReaderSilent,
     /// A reader that came too late, and takes its count back, leaves the writer that saw it asleep.
     TurnedAwaySilent,
+    /// Frames go back before the CPUs have forgotten them.
+    FreedBeforeForgotten,
 }
 
 /// Does this run make that mistake?

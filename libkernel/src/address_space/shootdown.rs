@@ -9,6 +9,7 @@ use crate::memory::{Page, Translation};
 use arrayvec::ArrayVec;
 use machine::addr::VirtAddr;
 use machine::paging::flush;
+use sync::twin::{self, Twin};
 use sync::{TaskContext, might_sleep};
 
 const HELD_PAGES: usize = 128;
@@ -55,6 +56,9 @@ impl<'a> FlushBatch<'a> {
     pub fn flush(&mut self, _: &mut TaskContext) {
         might_sleep();
         let stale = core::mem::replace(&mut self.stale, Stale::nothing());
+        if twin::is(Twin::FreedBeforeForgotten) {
+            self.pages.clear();
+        }
         if !stale.is_nothing() {
             forget_everywhere(self.translation, &stale);
         }

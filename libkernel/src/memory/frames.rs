@@ -4,6 +4,8 @@
 //! of whoever takes the frame or gives it back, and the lock is never held while anything is mapped.
 
 pub use super::page::Page;
+use super::poison::LastOwner;
+use super::refusals::is_drawn;
 use super::spare::Stock;
 use super::zone::{Link, Zone};
 use arrayvec::ArrayVec;
@@ -29,10 +31,17 @@ pub enum Owner {
 
 const OWNERS: usize = 6;
 
+impl Owner {
+    pub(super) fn name(number: u8) -> &'static str {
+        ["nobody", "Free", "Page", "Heap", "Stack", "PageTable"].get(usize::from(number)).copied().unwrap_or("unknown")
+    }
+}
+
 /// One per frame of RAM.
 struct Record {
     references: ReferenceCount,
     owner: Published<u8>,
+    last: LastOwner,
 }
 
 /// On a line of its own: its CPU counts at every page.
@@ -75,7 +84,7 @@ pub(super) unsafe fn start(frames: usize, place: PhysAddr) {
 }
 
 const fn new_record() -> Record {
-    Record { references: ReferenceCount::new(0), owner: Published::<u8>::new(Owner::Nobody as u8) }
+    Record { references: ReferenceCount::new(0), owner: Published::<u8>::new(Owner::Nobody as u8), last: LastOwner::nobody() }
 }
 
 /// # Safety
@@ -119,8 +128,14 @@ fn record(frame: Frame) -> &'static Record {
 }
 
 fn change_owner(frame: Frame, from: Owner, to: Owner) {
-    let before = record(frame).owner.swap(to as u8);
-    assert!(before == from as u8, "frame {:#x} belongs to owner {before}, not to {from:?}", frame.number());
+    let record = record(frame);
+    let before = record.owner.swap(to as u8);
+    assert!(before == from as u8, "frame {:#x} belongs to {}, not to {from:?}", frame.number(), Owner::name(before));
+    match (from, to) {
+        (Owner::Free, _) => record.last.check(frame),
+        (_, Owner::Free) => record.last.leaves(frame, from),
+        _ => {}
+    }
 }
 
 fn count_owner(from: Owner, to: Owner, frames: u64, irq: &IrqOff) {
@@ -188,7 +203,7 @@ pub fn shortage() -> Shortage {
 
 /// One frame; its contents are whatever was there.
 pub fn take(owner: Owner) -> Option<Frame> {
-    if is_refused(owner) {
+    if is_refused(owner) || is_drawn(owner) {
         return None;
     }
     let mut irq = IrqOff::new();

@@ -10,6 +10,8 @@ pub mod kernel_map;
 #[cfg(test)]
 pub(crate) mod on_host;
 pub mod page;
+mod poison;
+mod refusals;
 mod spare;
 mod tags;
 pub mod translation;
@@ -18,4 +20,5 @@ mod zone;
 pub use boot::{initialise, release_initial_root};
 pub use frames::{Owner, Statistics, statistics};
 pub use page::Page;
+pub use refusals::refuse_by_lot;
 pub use translation::Translation;

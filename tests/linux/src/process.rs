@@ -27,6 +27,9 @@ impl Ended {
     }
 }
 
+/// The status of a child that could not do its work, and was in its right not to.
+pub const FAILED_QUIETLY: i32 = 98;
+
 /// Ends this process at once: no buffers, no destructors.
 pub fn exit_now(status: i32) -> ! {
     // SAFETY: no memory is involved.
