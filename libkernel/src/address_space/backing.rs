@@ -2,6 +2,7 @@
 //!
 //! Invariant: a page of a source is never written through a private mapping: that gets a copy.
 
+use super::viewers::Viewers;
 use crate::error::KernelError;
 use crate::memory::Page;
 use crate::wait::Mutex;
@@ -22,6 +23,11 @@ pub trait PageSource: Send + Sync {
 
     /// The same for all that show the same contents, and for no others at any time. Not 0.
     fn identity(&self) -> usize;
+
+    /// Who shows it, where pages of it may go while it is mapped.
+    fn viewers(&self) -> Option<&Viewers> {
+        None
+    }
 
     /// May a shared mapping change the contents?
     fn may_write_shared(&self) -> bool {

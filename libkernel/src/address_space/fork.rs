@@ -16,8 +16,11 @@ impl AddressSpace {
     pub fn fork(&self, cx: &mut TaskContext) -> Result<Arc<AddressSpace>, KernelError> {
         // The child is nobody's yet, so it needs no lock. If this fails, the parent is as it was, but for rights to
         // write that come back page by page.
-        let child = self.edit(cx, |parts, batch, _| parts.fork(batch))?;
-        Ok(AddressSpace::of(child))
+        self.edit(cx, |parts, batch, cx| {
+            let child = AddressSpace::of(parts.fork(batch)?);
+            parts.regions.iter().for_each(|region| region.contents.enter(cx, child.itself()));
+            Ok(child)
+        })
     }
 }
 

@@ -34,6 +34,7 @@ impl AddressSpace {
         }
         let span = self.edit(cx, |parts, batch, cx| {
             let span = parts.place(placement, length)?;
+            contents.enter(cx, self.itself());
             parts.map(Region { start: span.start, end: span.end, protection, contents, grows_to: None }, batch, cx)?;
             Ok::<Span, KernelError>(span)
         })?;

@@ -23,6 +23,7 @@ mod space;
 mod table;
 mod transfer;
 pub mod user;
+mod viewers;
 
 pub use crate::thread::{Access, Fault};
 pub use address::UserAddress;
@@ -30,6 +31,7 @@ pub use backing::{Backing, PageSource, SourceNumber};
 pub use limits::Limits;
 pub use request::{MapRequest, Placement, Protection, RegionInfo};
 pub use space::{AddressSpace, LIVING, borrowed_space, current_space};
+pub use viewers::{Gone, Viewers};
 
 #[cfg(test)]
 mod tests;

@@ -95,6 +95,10 @@ impl AddressSpace {
         work(&parts, cx)
     }
 
+    pub(super) const fn itself(&self) -> &Weak<AddressSpace> {
+        &self.itself
+    }
+
     /// What a personality has hung on the space.
     pub fn attachment(&self) -> Option<&Arc<dyn Any + Send + Sync>> {
         self.attachment.get()

@@ -6,7 +6,7 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 
-use libkernel::address_space::PageSource;
+use libkernel::address_space::{PageSource, Viewers};
 use libkernel::census::{Census, Counted};
 use libkernel::error::KernelError;
 use libkernel::memory::Page;
@@ -50,6 +50,10 @@ impl PageSource for MappedFile {
 
     fn identity(&self) -> usize {
         self.pages.identity()
+    }
+
+    fn viewers(&self) -> Option<&Viewers> {
+        self.pages.viewers()
     }
 
     fn may_write_shared(&self) -> bool {

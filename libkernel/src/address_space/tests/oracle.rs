@@ -1,14 +1,14 @@
 //! What a program must see: one byte per page.
 
 use crate::address_space::Protection;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Contents that many may show; a page beyond `length` is not there.
 pub struct Shared {
     pub bytes: RefCell<BTreeMap<u64, u8>>,
-    pub length: u64,
+    pub length: Cell<u64>,
 }
 
 #[derive(Clone)]
@@ -25,7 +25,7 @@ impl Page {
     pub fn read(&self) -> Option<u8> {
         match (&self.own, &self.source) {
             (Some(byte), _) => Some(*byte),
-            (None, Some((source, index))) => (*index < source.length).then(|| source.bytes.borrow().get(index).copied().unwrap_or(0)),
+            (None, Some((source, index))) => (*index < source.length.get()).then(|| source.bytes.borrow().get(index).copied().unwrap_or(0)),
             (None, None) => Some(0),
         }
     }
@@ -42,6 +42,11 @@ impl Page {
     /// As it was when it was mapped.
     pub fn discard(&mut self) {
         self.own = None;
+    }
+
+    /// Shows a page of that source from `first` on.
+    pub fn shows(&self, contents: &Rc<Shared>, first: u64) -> bool {
+        self.source.as_ref().is_some_and(|(source, index)| Rc::ptr_eq(source, contents) && *index >= first)
     }
 
     /// What stands so many pages further on, never touched.

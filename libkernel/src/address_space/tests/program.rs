@@ -1,7 +1,7 @@
 //! A program on a fake CPU: it walks the tables as the hardware does, and faults as the hardware does.
 
-use crate::address_space::address::PAGE;
-use crate::address_space::{Access, AddressSpace, Fault, PageSource, UserAddress};
+use crate::address_space::address::{PAGE, USER_END};
+use crate::address_space::{Access, AddressSpace, Fault, Gone, PageSource, UserAddress, Viewers};
 use crate::error::KernelError;
 use crate::memory::{Page, statistics};
 use crate::thread::UserMemory;
@@ -10,6 +10,7 @@ use machine::addr::{PhysAddr, VirtAddr};
 use machine::paging::{self, Flags};
 use machine::physical;
 use std::string::String;
+use std::sync::Mutex;
 use std::vec::Vec;
 use sync::TaskContext;
 
@@ -40,6 +41,17 @@ pub fn translate(space: &AddressSpace, address: u64, access: Access) -> Option<P
     (entry.has(wanted) && !refused).then(|| entry.address() + address % PAGE)
 }
 
+/// All pages that the table holds, and what it lets a program do with them.
+pub fn table_of(space: &AddressSpace) -> Vec<(u64, Flags)> {
+    let mut found = Vec::new();
+    let all: Result<(), ()> = paging::visit(space.translation().root(), 0..USER_END, &mut |at, slot| {
+        found.push((at.as_u64() / PAGE, slot.load().flags()));
+        Ok(())
+    });
+    assert_eq!(all, Ok(()));
+    found
+}
+
 fn access(space: &AddressSpace, cx: &mut TaskContext, address: u64, access: Access) -> Result<PhysAddr, Fault> {
     if let Some(found) = translate(space, address, access) {
         return Ok(found);
@@ -63,7 +75,8 @@ pub fn run(space: &AddressSpace, cx: &mut TaskContext, address: u64) -> Result<(
 
 /// A file: page `n` begins with the byte `n + 1`.
 pub struct File {
-    pages: Vec<Page>,
+    pages: Mutex<Vec<Page>>,
+    viewers: Viewers,
     writable: bool,
 }
 
@@ -74,13 +87,26 @@ impl File {
             page.write(0, &[number + 1]);
             page
         };
-        File { pages: (0..length).map(page).collect(), writable }
+        File { pages: Mutex::new((0..length).map(page).collect()), viewers: Viewers::new(), writable }
+    }
+
+    /// Cuts it, or makes it longer by empty pages.
+    pub fn resize(&self, cx: &mut TaskContext, length: u64) {
+        let gone = {
+            let mut pages = self.pages.lock().unwrap();
+            let kept = pages.len().min(length as usize);
+            let gone = pages.split_off(kept);
+            pages.resize_with(length as usize, || Page::zeroed().unwrap());
+            gone
+        };
+        self.viewers.take_out(cx, &Gone { identity: self.identity(), pages: length..u64::MAX, goes: &|_, _| true });
+        drop(gone);
     }
 }
 
 impl PageSource for File {
     fn page(&self, _: &mut TaskContext, index: u64, _: bool) -> Result<Page, KernelError> {
-        self.pages.get(index as usize).cloned().ok_or(KernelError::NotFound)
+        self.pages.lock().unwrap().get(index as usize).cloned().ok_or(KernelError::NotFound)
     }
 
     fn name(&self) -> String {
@@ -89,6 +115,10 @@ impl PageSource for File {
 
     fn identity(&self) -> usize {
         core::ptr::from_ref(self).addr()
+    }
+
+    fn viewers(&self) -> Option<&Viewers> {
+        Some(&self.viewers)
     }
 
     fn may_write_shared(&self) -> bool {

@@ -1,12 +1,14 @@
 //! Any sequence of edits, forks, reads and writes, against the oracle.
 
 use super::oracle::{self, Shared, Space};
-use super::program::{File, at, context, frames_in_use, load, run, store, translate};
+use super::program::{File, at, context, frames_in_use, load, run, store, table_of, translate};
 use crate::address_space::address::PAGE;
 use crate::address_space::{Access, AddressSpace, Backing, Fault, MapRequest, Placement, Protection};
+use crate::error::KernelError;
 use crate::memory::on_host;
+use machine::paging::Flags;
 use proptest::prelude::*;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::vec;
@@ -18,6 +20,11 @@ const FIRST: u64 = 512 * 3 - 12;
 const PAGES: u64 = 24;
 const FILE_PAGES: u64 = 8;
 const MOST_SPACES: usize = 3;
+/// The heap, and a stack that may grow so far: elsewhere, and edited in no other way.
+const HEAP: u64 = 100;
+const HEAP_PAGES: u64 = 8;
+const STACK_TOP: u64 = 0x7_0000;
+const STACK_PAGES: u64 = 30;
 
 #[derive(Clone, Copy, Debug)]
 enum Kind {
@@ -27,13 +34,24 @@ enum Kind {
     Shared(u64),
 }
 
+#[derive(Clone, Copy, Debug)]
+enum Where {
+    Fixed(u64),
+    FixedNoReplace(u64),
+    Anywhere,
+    Hint(u64),
+}
+
 #[derive(Clone, Debug)]
 enum Step {
-    Map(usize, u64, u64, Protection, Kind),
+    Map(usize, Where, u64, Protection, Kind),
     Unmap(usize, u64, u64),
     Protect(usize, u64, u64, Protection),
     Discard(usize, u64, u64),
-    Remap(usize, u64, u64, u64, Option<u64>),
+    Remap(usize, u64, u64, u64, bool, Option<u64>),
+    Break(usize, u64),
+    Stack(usize, u64, u8),
+    Resize(u64),
     Fork(usize),
     End(usize),
     Write(usize, u64, u8),
@@ -60,17 +78,30 @@ fn kind() -> impl Strategy<Value = Kind> {
     ]
 }
 
+fn place() -> impl Strategy<Value = Where> {
+    let page = || FIRST..FIRST + PAGES;
+    prop_oneof![
+        6 => page().prop_map(Where::Fixed),
+        2 => page().prop_map(Where::FixedNoReplace),
+        1 => Just(Where::Anywhere),
+        1 => page().prop_map(Where::Hint),
+    ]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let space = || 0..MOST_SPACES;
     let page = || FIRST..FIRST + PAGES;
     let count = || 1..7_u64;
     prop_oneof![
-        4 => (space(), page(), count(), protection(), kind()).prop_map(|(s, p, n, r, k)| Step::Map(s, p, n, r, k)),
+        5 => (space(), place(), count(), protection(), kind()).prop_map(|(s, p, n, r, k)| Step::Map(s, p, n, r, k)),
         2 => (space(), page(), count()).prop_map(|(s, p, n)| Step::Unmap(s, p, n)),
         2 => (space(), page(), count(), protection()).prop_map(|(s, p, n, r)| Step::Protect(s, p, n, r)),
         1 => (space(), page(), count()).prop_map(|(s, p, n)| Step::Discard(s, p, n)),
-        2 => (space(), page(), count(), count(), proptest::option::of(page()))
-            .prop_map(|(s, p, n, m, t)| Step::Remap(s, p, n, m, t)),
+        3 => (space(), page(), count(), count(), any::<bool>(), proptest::option::of(page()))
+            .prop_map(|(s, p, n, m, f, t)| Step::Remap(s, p, n, m, f, t)),
+        1 => (space(), 0..=HEAP_PAGES).prop_map(|(s, n)| Step::Break(s, n)),
+        1 => (space(), 1..STACK_PAGES + 8, 1..=u8::MAX).prop_map(|(s, n, b)| Step::Stack(s, n, b)),
+        1 => (0..=FILE_PAGES).prop_map(Step::Resize),
         1 => space().prop_map(Step::Fork),
         1 => space().prop_map(Step::End),
         6 => (space(), page(), 1..=u8::MAX).prop_map(|(s, p, b)| Step::Write(s, p, b)),
@@ -94,11 +125,14 @@ fn pages(from: u64, count: u64) -> core::ops::Range<u64> {
 impl World {
     fn new() -> Self {
         let bytes = (0..FILE_PAGES).map(|index| (index, index as u8 + 1)).collect();
+        let (space, mut cx) = (AddressSpace::new().unwrap(), context());
+        space.set_break_base(&mut cx, at(HEAP));
+        assert_eq!(space.map_stack(&mut cx, at(STACK_TOP), PAGE, STACK_PAGES * PAGE, Protection::READ_WRITE), Ok(()));
         World {
-            cx: context(),
-            spaces: [(AddressSpace::new().unwrap(), Space::new())].into(),
+            cx,
+            spaces: [(space, Space::from([(STACK_TOP - 1, private())]))].into(),
             file: Arc::new(File::new(FILE_PAGES as u8, true)),
-            file_bytes: Rc::new(Shared { bytes: RefCell::new(bytes), length: FILE_PAGES }),
+            file_bytes: Rc::new(Shared { bytes: RefCell::new(bytes), length: Cell::new(FILE_PAGES) }),
         }
     }
 
@@ -108,16 +142,25 @@ impl World {
         | Step::Protect(number, ..)
         | Step::Discard(number, ..)
         | Step::Remap(number, ..)
+        | Step::Break(number, ..)
+        | Step::Stack(number, ..)
         | Step::Fork(number)
         | Step::End(number)
         | Step::Write(number, ..)
         | Step::Transfer(number, ..)
         | Step::Read(number, ..)
-        | Step::Run(number, ..)) = step;
+        | Step::Run(number, ..)) = step
+        else {
+            return if let Step::Resize(length) = step {
+                self.resize(*length)
+            };
+        };
         let number = number % self.spaces.len();
         match *step {
-            Step::Map(_, page, count, protection, kind) => self.map(number, page, count, protection, kind),
-            Step::Remap(_, page, count, new, target) => self.remap(number, page, count, new, target),
+            Step::Map(_, place, count, protection, kind) => self.map(number, place, count, protection, kind),
+            Step::Remap(_, page, count, new, may_move, target) => self.remap(number, (page, count), new, may_move, target),
+            Step::Break(_, count) => self.move_break(number, count),
+            Step::Stack(_, depth, byte) => self.touch_stack(number, depth, byte),
             Step::Fork(_) => self.fork(number),
             Step::End(_) if self.spaces.len() > 1 => drop(self.spaces.remove(number)),
             Step::End(_) => {}
@@ -125,18 +168,29 @@ impl World {
         }
     }
 
-    fn map(&mut self, number: usize, page: u64, count: u64, protection: Protection, kind: Kind) {
+    fn map(&mut self, number: usize, place: Where, count: u64, protection: Protection, kind: Kind) {
         let file = |first_page, shared| Backing::Source { source: Arc::clone(&self.file) as _, first_page, shared };
-        let zeroes = Rc::new(Shared { bytes: RefCell::default(), length: u64::MAX });
+        let zeroes = Rc::new(Shared { bytes: RefCell::default(), length: Cell::new(u64::MAX) });
         let (backing, source, shared) = match kind {
             Kind::Anonymous => (Backing::Anonymous, None, false),
             Kind::SharedAnonymous => (Backing::SharedAnonymous, Some((zeroes, 0)), true),
             Kind::Private(first) => (file(first, false), Some((Rc::clone(&self.file_bytes), first)), false),
             Kind::Shared(first) => (file(first, true), Some((Rc::clone(&self.file_bytes), first)), true),
         };
-        let request = MapRequest { placement: Placement::Fixed(at(page)), length: count * PAGE, protection, backing };
         let (space, oracle) = &mut self.spaces[number];
-        assert_eq!(space.map(&mut self.cx, request), Ok(at(page)));
+        let is_free = |page: u64| oracle.range(pages(page, count)).next().is_none();
+        let (placement, expected) = match place {
+            Where::Fixed(page) => (Placement::Fixed(at(page)), Some(Ok(at(page)))),
+            Where::FixedNoReplace(page) => {
+                (Placement::FixedNoReplace(at(page)), Some(if is_free(page) { Ok(at(page)) } else { Err(KernelError::Exists) }))
+            }
+            Where::Hint(page) => (Placement::Anywhere(Some(at(page))), is_free(page).then(|| Ok(at(page)))),
+            Where::Anywhere => (Placement::Anywhere(None), None),
+        };
+        let answer = space.map(&mut self.cx, MapRequest { placement, length: count * PAGE, protection, backing });
+        let Ok(start) = answer else { return assert_eq!(Some(answer), expected) };
+        let page = start.as_u64() / PAGE;
+        assert!(expected.map_or_else(|| is_free(page), |expected| expected == answer), "{place:?} became {page:#x}");
         let first = oracle::Page { protection, own: None, source, shared };
         oracle.extend(pages(page, count).map(|at| (at, first.fresh_after(at - page))));
     }
@@ -178,14 +232,49 @@ impl World {
         }
     }
 
-    fn remap(&mut self, number: usize, page: u64, count: u64, new: u64, target: Option<u64>) {
+    fn resize(&mut self, length: u64) {
+        self.file.resize(&mut self.cx, length);
+        self.file_bytes.bytes.borrow_mut().retain(|index, _| *index < length);
+        let longer = length >= self.file_bytes.length.replace(length);
+        for (_, oracle) in &mut self.spaces {
+            // Copies of pages that the file does not have any more go with them; what it never had, nobody copied.
+            let gone = oracle.values_mut().filter(|page| !longer && !page.shared && page.shows(&self.file_bytes, length));
+            gone.for_each(oracle::Page::discard);
+        }
+    }
+
+    fn move_break(&mut self, number: usize, count: u64) {
+        let (space, oracle) = &mut self.spaces[number];
+        assert_eq!(space.set_break(&mut self.cx, Some(at(HEAP + count))), at(HEAP + count));
+        oracle.retain(|page, _| !(HEAP + count..HEAP + HEAP_PAGES).contains(page));
+        pages(HEAP, count).for_each(|page| {
+            oracle.entry(page).or_insert_with(private);
+        });
+    }
+
+    /// So many pages below its top: all in between are there then.
+    fn touch_stack(&mut self, number: usize, depth: u64, byte: u8) {
+        let (space, oracle) = &mut self.spaces[number];
+        let done = store(space, &mut self.cx, (STACK_TOP - depth) * PAGE, byte);
+        if depth > STACK_PAGES {
+            return assert_eq!(done, Err(Fault::NotMapped));
+        }
+        assert_eq!(done, Ok(()));
+        (STACK_TOP - depth..STACK_TOP).for_each(|page| {
+            oracle.entry(page).or_insert_with(private);
+        });
+        written(oracle, STACK_TOP - depth, byte, true);
+    }
+
+    fn remap(&mut self, number: usize, (page, count): (u64, u64), new: u64, may_move: bool, target: Option<u64>) {
         let World { cx, spaces, .. } = self;
         let (space, oracle) = &mut spaces[number];
         let place = target.map(at);
-        let moved = space.remap(cx, at(page), count * PAGE, new * PAGE, true, place);
+        let moved = space.remap(cx, at(page), count * PAGE, new * PAGE, may_move, place);
         let Ok(to) = moved else { return };
         assert!(pages(page, count).all(|page| oracle.contains_key(&page)), "what was not mapped was moved");
         let to = to.as_u64() / PAGE;
+        assert!(to == page || target.map_or(may_move, |target| target == to), "it moved from {page} to {to}");
         let old: Vec<oracle::Page> = pages(page, count).filter_map(|page| oracle.remove(&page)).collect();
         oracle.retain(|at, _| !pages(to, new).contains(at));
         for index in 0..new {
@@ -207,9 +296,19 @@ impl World {
     /// No table may ever grant more than the region does, or show other contents.
     fn check(&mut self) {
         for (space, oracle) in &self.spaces {
-            let mapped: u64 = oracle.len() as u64 * PAGE;
-            assert_eq!(space.mapped_bytes(), mapped);
-            for page in FIRST - 2..FIRST + PAGES + 8 {
+            assert_eq!(space.mapped_bytes(), oracle.len() as u64 * PAGE);
+            let listed = space.regions(&mut self.cx);
+            let in_regions = listed.iter().flat_map(|region| {
+                let pages = region.start.as_u64() / PAGE..region.end.as_u64() / PAGE;
+                pages.map(|page| (page, region.protection, region.shared))
+            });
+            assert!(
+                in_regions.eq(oracle.iter().map(|(at, page)| (*at, page.protection, page.shared))),
+                "the list is not what was asked for"
+            );
+            for (page, flags) in table_of(space) {
+                assert!(oracle.contains_key(&page), "page {page:#x} is in the table and nowhere else");
+                assert!(flags.contains(Flags::PRESENT) || !flags.contains(Flags::WRITABLE | Flags::USER), "page {page:#x} is {flags:?}");
                 for access in [Access::Read, Access::Write, Access::Execute] {
                     let Some(place) = translate(space, page * PAGE, access) else { continue };
                     let expected = expected(oracle, page, access);
@@ -221,11 +320,17 @@ impl World {
 
     fn read_all(&mut self) {
         for (space, oracle) in &self.spaces {
-            for page in FIRST..FIRST + PAGES {
+            let all: Vec<u64> = oracle.keys().copied().chain(FIRST..FIRST + PAGES).collect();
+            for page in all {
                 assert_eq!(load(space, &mut self.cx, page * PAGE), expected(oracle, page, Access::Read), "page {page}");
             }
         }
     }
+}
+
+/// Zeroes of its own, as a heap and a stack have.
+fn private() -> oracle::Page {
+    oracle::Page { protection: Protection::READ_WRITE, own: None, source: None, shared: false }
 }
 
 fn written(oracle: &mut Space, page: u64, byte: u8, happened: bool) {
@@ -245,7 +350,7 @@ fn expected(oracle: &Space, page: u64, access: Access) -> Result<u8, Fault> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
     #[test]
     fn any_sequence_shows_what_one_byte_per_page_would_show(steps in proptest::collection::vec(step(), 1..70)) {
         let _alone = on_host::alone();

@@ -240,8 +240,8 @@ impl Content {
         Ok(())
     }
 
-    /// Cuts or extends the file.
-    pub(super) fn set_size(&self, cx: &mut TaskContext, below: Below<'_>, size: u64) -> Result<(), Errno> {
+    /// Cuts or extends the file. When it was cut: the first page that it does not have any more.
+    pub(super) fn set_size(&self, cx: &mut TaskContext, below: Below<'_>, size: u64) -> Result<Option<u64>, Errno> {
         if size > SIZE_LIMIT {
             return Err(Errno::EFBIG);
         }
@@ -252,7 +252,7 @@ impl Content {
         pages.below_end = pages.below_end.min(size);
         pages.is_begun = true;
         if !cut {
-            return Ok(());
+            return Ok(None);
         }
         let gone = pages.present.split_off(&size.div_ceil(PAGE));
         let last = pages.present.get(&(size / PAGE)).cloned();
@@ -263,7 +263,7 @@ impl Content {
         }
         self.volume.discharge(gone.len() as u64);
         drop(gone);
-        Ok(())
+        Ok(Some(size.div_ceil(PAGE)))
     }
 
     /// A page from below that is to lose a part of its bytes becomes this file's own.
@@ -286,8 +286,8 @@ impl Content {
         Ok(())
     }
 
-    /// Makes a range read as zeros, giving back the pages that lie wholly in it.
-    pub(super) fn punch(&self, cx: &mut TaskContext, below: Below<'_>, from: u64, to: u64) -> Result<(), Errno> {
+    /// Makes a range read as zeros; answers the pages that lie wholly in it, which the file gives up.
+    pub(super) fn punch(&self, cx: &mut TaskContext, below: Below<'_>, from: u64, to: u64) -> Result<BTreeMap<u64, Page>, Errno> {
         if self.has_below(cx) {
             self.own_edge(cx, below, from)?;
             self.own_edge(cx, below, to)?;
@@ -312,7 +312,7 @@ impl Content {
             zero(&page, usize::try_from(begin).unwrap_or(0), usize::try_from(end).unwrap_or(0));
         }
         self.volume.discharge(gone.len() as u64);
-        Ok(())
+        Ok(gone)
     }
 
     /// The first byte at or after `from` that is in a page, here or below (or, with `hole`, in none); `None` when the file ends

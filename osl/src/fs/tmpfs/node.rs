@@ -10,7 +10,7 @@ use core::ops::Range;
 
 use abi::Errno;
 use abi::file::{Statfs, mode};
-use libkernel::address_space::{PageSource, SourceNumber};
+use libkernel::address_space::{Gone, PageSource, SourceNumber, Viewers};
 use libkernel::census::{Census, Counted};
 use libkernel::clock;
 use libkernel::error::KernelError;
@@ -40,6 +40,8 @@ pub(super) enum Body {
         content: Content,
         /// What its pages are known by.
         number: SourceNumber,
+        /// Who has it mapped.
+        viewers: Viewers,
         /// One writer at a time; above address spaces in the lock order, because a write copies from the program.
         writing: Mutex<(), order::Node>,
     },
@@ -86,7 +88,12 @@ impl TmpNode {
         attributes.links = if new.kind == Kind::Directory { 2 } else { 1 };
         attributes.size = new.target.len() as u64;
         let body = match new.kind {
-            Kind::Regular => Body::Regular { content: Content::new(volume.clone()), number: SourceNumber::new(), writing: Mutex::new(()) },
+            Kind::Regular => Body::Regular {
+                content: Content::new(volume.clone()),
+                number: SourceNumber::new(),
+                viewers: Viewers::new(),
+                writing: Mutex::new(()),
+            },
             Kind::Directory => Body::Directory(SpinLock::new(Names::new(origin.is_none()))),
             Kind::Link => Body::Link(new.target.to_vec()),
             _ => Body::Special,
@@ -318,12 +325,14 @@ impl Node for TmpNode {
     }
 
     fn set_size(&self, cx: &mut TaskContext, size: u64) -> Result<(), Errno> {
-        let Body::Regular { content, writing, .. } = &self.body else { return Err(Errno::EINVAL) };
+        let Body::Regular { content, writing, viewers, number } = &self.body else { return Err(Errno::EINVAL) };
         let below = self.load(cx)?;
         let guard = writing.lock(cx);
-        let result = content.set_size(cx, below, size);
+        if let Some(first) = content.set_size(cx, below, size)? {
+            // Copies go too: beyond its end a file shows nothing. Who lengthens it again waits until they have.
+            viewers.take_out(cx, &Gone { identity: number.get(), pages: first..u64::MAX, goes: &|_, _| true });
+        }
         drop(guard);
-        result?;
         self.touch(cx);
         Ok(())
     }
@@ -339,13 +348,17 @@ impl Node for TmpNode {
     }
 
     fn punch(&self, cx: &mut TaskContext, range: Range<u64>) -> Result<(), Errno> {
-        let Body::Regular { content, writing, .. } = &self.body else { return Err(Errno::ENODEV) };
+        let Body::Regular { content, writing, viewers, number } = &self.body else { return Err(Errno::ENODEV) };
         let below = self.load(cx)?;
         let guard = writing.lock(cx);
-        let result = content.punch(cx, below, range.start, range.end);
-        drop(guard);
+        let gone = content.punch(cx, below, range.start, range.end)?;
+        if let (Some((&first, _)), Some((&last, _))) = (gone.first_key_value(), gone.last_key_value()) {
+            let goes = |index: u64, page: &Page| gone.get(&index).is_some_and(|gone| gone.is_same(page));
+            viewers.take_out(cx, &Gone { identity: number.get(), pages: first..last + 1, goes: &goes });
+        }
+        drop((guard, gone));
         self.touch(cx);
-        result
+        Ok(())
     }
 
     fn next_data(&self, cx: &mut TaskContext, from: u64, hole: bool, _size: u64) -> Option<u64> {
@@ -380,5 +393,9 @@ impl PageSource for TmpNode {
     fn identity(&self) -> usize {
         // Others have no pages: `pages` says so.
         if let Body::Regular { number, .. } = &self.body { number.get() } else { 0 }
+    }
+
+    fn viewers(&self) -> Option<&Viewers> {
+        if let Body::Regular { viewers, .. } = &self.body { Some(viewers) } else { None }
     }
 }
