@@ -10,9 +10,8 @@ use machine::addr::{PhysAddr, VirtAddr};
 use machine::paging::{self, Flags};
 use machine::physical;
 use std::string::String;
-use std::sync::Mutex;
 use std::vec::Vec;
-use sync::TaskContext;
+use sync::{SpinLock, TaskContext, order};
 
 /// A context of no thread: nothing here waits.
 #[allow(unsafe_code)]
@@ -75,7 +74,7 @@ pub fn run(space: &AddressSpace, cx: &mut TaskContext, address: u64) -> Result<(
 
 /// A file: page `n` begins with the byte `n + 1`.
 pub struct File {
-    pages: Mutex<Vec<Page>>,
+    pages: SpinLock<Vec<Page>, order::FilePages>,
     viewers: Viewers,
     writable: bool,
 }
@@ -87,13 +86,13 @@ impl File {
             page.write(0, &[number + 1]);
             page
         };
-        File { pages: Mutex::new((0..length).map(page).collect()), viewers: Viewers::new(), writable }
+        File { pages: SpinLock::new((0..length).map(page).collect()), viewers: Viewers::new(), writable }
     }
 
     /// Cuts it, or makes it longer by empty pages.
     pub fn resize(&self, cx: &mut TaskContext, length: u64) {
         let gone = {
-            let mut pages = self.pages.lock().unwrap();
+            let mut pages = self.pages.lock(cx);
             let kept = pages.len().min(length as usize);
             let gone = pages.split_off(kept);
             pages.resize_with(length as usize, || Page::zeroed().unwrap());
@@ -105,8 +104,8 @@ impl File {
 }
 
 impl PageSource for File {
-    fn page(&self, _: &mut TaskContext, index: u64, _: bool) -> Result<Page, KernelError> {
-        self.pages.lock().unwrap().get(index as usize).cloned().ok_or(KernelError::NotFound)
+    fn page(&self, cx: &mut TaskContext, index: u64, _: bool) -> Result<Page, KernelError> {
+        self.pages.lock(cx).get(index as usize).cloned().ok_or(KernelError::NotFound)
     }
 
     fn name(&self) -> String {
