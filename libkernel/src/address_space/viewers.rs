@@ -77,6 +77,13 @@ impl Viewers {
         }
     }
 
+    /// The same for single pages, by their numbers; private copies stay.
+    pub fn take_out_these(&self, cx: &mut TaskContext, identity: usize, gone: &BTreeMap<u64, Page>) {
+        let (Some((&first, _)), Some((&last, _))) = (gone.first_key_value(), gone.last_key_value()) else { return };
+        let goes = |index: u64, page: &Page| gone.get(&index).is_some_and(|gone| gone.is_same(page));
+        self.take_out(cx, &Gone { identity, pages: first..last + 1, goes: &goes });
+    }
+
     fn entered_since(&self, cx: &TaskContext, from: u64) -> (Vec<Weak<AddressSpace>>, u64) {
         let list = self.0.lock(cx);
         let newer = list.spaces.values().filter(|viewer| viewer.entered >= from);

@@ -352,10 +352,7 @@ impl Node for TmpNode {
         let below = self.load(cx)?;
         let guard = writing.lock(cx);
         let gone = content.punch(cx, below, range.start, range.end)?;
-        if let (Some((&first, _)), Some((&last, _))) = (gone.first_key_value(), gone.last_key_value()) {
-            let goes = |index: u64, page: &Page| gone.get(&index).is_some_and(|gone| gone.is_same(page));
-            viewers.take_out(cx, &Gone { identity: number.get(), pages: first..last + 1, goes: &goes });
-        }
+        viewers.take_out_these(cx, number.get(), &gone);
         drop((guard, gone));
         self.touch(cx);
         Ok(())
