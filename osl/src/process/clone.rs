@@ -52,6 +52,10 @@ impl Request {
     /// Refuses what contradicts itself and what this kernel has not got.
     fn check(&self) -> Result<(), Errno> {
         let namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+        // Who shares the view of the files cannot have mounts of his own.
+        if self.has(CLONE_FS) && self.has(CLONE_NEWNS | CLONE_NEWUSER) {
+            return Err(Errno::EINVAL);
+        }
         if self.has(namespaces) {
             return Err(Errno::EPERM);
         }
@@ -75,7 +79,7 @@ impl Request {
 /// Frames that a task takes at least, counted with all that belongs to it.
 const FRAMES_PER_TASK: u64 = 8;
 /// The bit of `clone3` that gives the new process default actions.
-const CLEAR_ACTIONS: u64 = 1 << 32;
+pub const CLEAR_ACTIONS: u64 = 1 << 32;
 
 /// Makes a task that starts with the maker's registers; answers its number.
 pub fn clone(cx: &mut TaskContext, maker: &Arc<Task>, at: &UserRegisters, request: &Request) -> Result<i32, Errno> {

@@ -3,7 +3,9 @@
 //! Invariant: every number and address a program gives is checked here or by the first function it is handed to.
 
 use abi::Errno;
-use abi::constant::{AT_FDCWD, CLONE_PARENT_SETTID, CLONE_PIDFD, CLONE_VFORK, CLONE_VM, CSIGNAL};
+use abi::constant::{
+    AT_FDCWD, CLONE_DETACHED, CLONE_PARENT, CLONE_PARENT_SETTID, CLONE_PIDFD, CLONE_SIGHAND, CLONE_THREAD, CLONE_VFORK, CLONE_VM, CSIGNAL,
+};
 use abi::process::{CloneArguments, Rusage, limit, wait as option};
 use abi::signal::SIGCHLD;
 use libkernel::address_space::{UserAddress, user};
@@ -12,7 +14,7 @@ use zerocopy::{FromZeros, IntoBytes};
 use super::{Caller, process_descriptor};
 use crate::elf::stack::Strings;
 use crate::error::errno;
-use crate::process::clone::{self, Request};
+use crate::process::clone::{self, CLEAR_ACTIONS, Request};
 use crate::process::program::{From, Wish};
 use crate::process::shared::Stage;
 use crate::process::status::{ExitStatus, continued_word, stopped_word};
@@ -80,11 +82,7 @@ pub fn clone3(caller: &mut Caller<'_>, at: UserAddress, size: usize) -> Result<i
     let bytes = arguments.as_mut_bytes().get_mut(..known).ok_or(Errno::EINVAL)?;
     user::copy_in(caller.cx, at, bytes).map_err(errno)?;
     refuse_unknown(caller, at, known, size)?;
-    let is_odd = arguments.flags & u64::from(CSIGNAL) != 0
-        || arguments.set_thread_size != 0
-        || arguments.exit_signal > u64::from(CSIGNAL)
-        || (arguments.stack == 0) != (arguments.stack_size == 0);
-    if is_odd {
+    if is_odd(&arguments) {
         return Err(Errno::EINVAL);
     }
     let request = Request {
@@ -97,6 +95,18 @@ pub fn clone3(caller: &mut Caller<'_>, at: UserAddress, size: usize) -> Result<i
         descriptor: arguments.process_descriptor,
     };
     make(caller, &request)
+}
+
+/// What only this call refuses: the older one takes it, or has no way to say it.
+fn is_odd(arguments: &CloneArguments) -> bool {
+    let has = |flags: u32| arguments.flags & u64::from(flags) != 0;
+    has(CSIGNAL | CLONE_DETACHED)
+        || arguments.set_thread != 0
+        || arguments.set_thread_size != 0
+        || arguments.exit_signal > u64::from(CSIGNAL)
+        || has(CLONE_THREAD | CLONE_PARENT) && arguments.exit_signal != 0
+        || has(CLONE_SIGHAND) && arguments.flags & CLEAR_ACTIONS != 0
+        || (arguments.stack == 0) != (arguments.stack_size == 0)
 }
 
 /// A longer struct of a newer program is fine as long as what we do not know is zero.
