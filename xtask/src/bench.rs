@@ -1,6 +1,8 @@
-//! `cargo xtask bench boot`: how long a boot takes, in the kernel's own measure and in the host's. `bench pingpong` and `bench
-//! memory` have files of their own.
+//! `cargo xtask bench boot`: how long a boot takes, in the kernel's own measure and in the host's. `bench clock`,
+//! `bench memory` and `bench pingpong` have files of their own.
 
+mod clock;
+mod counting;
 mod memory;
 mod pingpong;
 
@@ -28,6 +30,9 @@ pub fn bench(words: Vec<OsString>) -> Outcome<u8> {
         Some(list) => Some(list.split(',').map(parse_cpus).collect::<Outcome<Vec<_>>>()?),
         None => None,
     };
+    if arguments.words == ["clock"] {
+        return clock::clock();
+    }
     if arguments.words == ["pingpong"] {
         return pingpong::pingpong(&counts.unwrap_or_else(|| pingpong::CPU_COUNTS.to_vec()));
     }
@@ -38,8 +43,8 @@ pub fn bench(words: Vec<OsString>) -> Outcome<u8> {
     }
     if arguments.words != ["boot"] {
         return Err(Failure::usage(
-            "the benchmarks: cargo xtask bench boot [--cpus LIST] [--repeats N], bench memory [--cpus LIST] [--repeats N], bench pingpong \
-             [--cpus LIST]",
+            "the benchmarks: cargo xtask bench boot [--cpus LIST] [--repeats N], bench clock, bench memory [--cpus LIST] [--repeats N], \
+             bench pingpong [--cpus LIST]",
         ));
     }
     let counts = counts.unwrap_or_else(|| CPU_COUNTS.to_vec());

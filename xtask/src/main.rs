@@ -56,6 +56,7 @@ cargo xtask VERB
   floors [--bless]    check the house rules (walls, floors, unsafe budget); --bless writes the budget
   model               the loom and Promela models of what CPUs do to each other
   bench boot          time from kernel entry to all CPUs online and to the first user instruction
+  bench clock         guest instructions for a look at the clock, with a system call and without
   bench memory        page faults, mappings and threads a second, by one worker and by more
   bench pingpong      time and guest instructions of a round trip between two threads, by every way there is
   debug [like run]    boot stopped, with gdb attached and symbols loaded
