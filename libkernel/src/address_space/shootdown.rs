@@ -10,7 +10,7 @@ use arrayvec::ArrayVec;
 use machine::addr::VirtAddr;
 use machine::paging::flush;
 use sync::twin::{self, Twin};
-use sync::{TaskContext, might_sleep};
+use sync::{TaskContext, chaos, might_sleep};
 
 const HELD_PAGES: usize = 128;
 const HELD_TABLES: usize = 16;
@@ -58,6 +58,7 @@ impl<'a> FlushBatch<'a> {
         let stale = core::mem::replace(&mut self.stale, Stale::nothing());
         if twin::is(Twin::FreedBeforeForgotten) {
             self.pages.clear();
+            chaos::spin_microseconds(300);
         }
         if !stale.is_nothing() {
             forget_everywhere(self.translation, &stale);

@@ -15,13 +15,13 @@ use linux_tests::objects::Objects;
 use linux_tests::process::{close_all, pipe_with};
 use linux_tests::scratch::Scratch;
 use linux_tests::soak::{Random, sign_of_life, soak};
-use linux_tests::{done, fail, guarded, is_braid, monotonic, must_equal};
+use linux_tests::{done, fail, guarded, is_braid, monotonic};
 
 use owner::Owner;
 use slot::{FILE_BYTES, SLOTS};
 
-/// Pages that may come and go besides: the library's heap, stacks that it keeps.
-const SLACK_PAGES: u64 = 512;
+/// Pages that may come and go besides: the library's heap, stacks that it keeps, what each CPU's part of the kernel's heap keeps.
+const SLACK_PAGES: u64 = 2048;
 
 fn main() {
     guarded::start();
@@ -36,7 +36,9 @@ fn main() {
     });
     if let Some((objects, free)) = before {
         done("emptying the file", file.set_len(0));
-        must_equal("objects afterwards", Objects::of_one_thread(), objects);
+        let _until_it_is_alone = Objects::of_one_thread();
+        objects.must_be_all_there_is();
+        eprintln!("{free} pages were free before, and {} are now", free_pages());
         must_have_free(free.saturating_sub(SLACK_PAGES));
     }
 }
