@@ -169,6 +169,7 @@ fn new_process(cx: &mut TaskContext, maker: &Arc<Task>, request: &Request) -> Re
     if maker.process().no_new_rights.is_set() {
         process.no_new_rights.set();
     }
+    process.barriers.store(maker.process().barriers.load());
     if !maker.process().dumpable.is_set() {
         process.dumpable.clear();
     }

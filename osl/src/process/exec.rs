@@ -41,6 +41,7 @@ pub fn execute(cx: &mut TaskContext, task: &Arc<Task>, registers: &mut UserRegis
     forget_old_program(cx, task);
     task.set_credentials(cx, Arc::new(new));
     set_dumpable(task.process(), !gains && readable);
+    task.process().barriers.store(0);
     task.set_name(cx, last_name(&name));
     *registers = UserRegisters::for_program(program.entry, program.stack);
     let before = task.process().replace_program(cx, Arc::new(program.program));

@@ -75,6 +75,8 @@ pub struct Process {
     pub no_new_rights: Flag,
     /// Whether others of its user may look into it.
     pub dumpable: Flag,
+    /// Which kinds of `membarrier` it has registered for.
+    pub barriers: Published<u32>,
 }
 
 /// How far a process has come.
@@ -132,6 +134,7 @@ impl Process {
             is_watched: Flag::new(false),
             no_new_rights: Flag::new(false),
             dumpable: Flag::new(true),
+            barriers: Published::<u32>::new(0),
         })
     }
 

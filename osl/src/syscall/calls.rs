@@ -8,7 +8,7 @@ use super::answer::give;
 use super::call::Completeness::{Full, Partial};
 use super::call::{Call, absent, call};
 use super::socket::{ends, message, several};
-use super::transfer::{bytes, splice};
+use super::transfer::{bytes, process_memory, splice};
 use super::{
     attributes, capability, control, descriptor, directory, epoll, file, futex, identity, interval, kernel_log, limits, listing,
     membarrier, memory, memory_advice, mounts, names, native, poll, power, priority, process, process_descriptor, program_timer, restart,
@@ -249,12 +249,14 @@ pub static CALLS: &[Call] = &[
     call(306, "syncfs", Full, |c, a| give(size::syncfs(c, a.fd(0)))),
     call(307, "sendmmsg", Partial("no MSG_OOB"), |c, a| give(several::sendmmsg(c, a.fd(0), a.address(1), a.unsigned(2), a.unsigned(3)))),
     call(309, "getcpu", Full, |c, a| give(sched::getcpu(c, a.address(0), a.address(1)))),
+    call(310, "process_vm_readv", Full, |c, a| give(process_memory::process_vm_readv(c, a.int(0), &process_memory::Lists { own: (a.address(1), a.unsigned(2)), theirs: (a.address(3), a.unsigned(4)) }, a.word(5)))),
+    call(311, "process_vm_writev", Full, |c, a| give(process_memory::process_vm_writev(c, a.int(0), &process_memory::Lists { own: (a.address(1), a.unsigned(2)), theirs: (a.address(3), a.unsigned(4)) }, a.word(5)))),
     call(314, "sched_setattr", Partial("no SCHED_DEADLINE, no utilisation hints"), |c, a| give(sched_attributes::sched_setattr(c, a.int(0), a.address(1), a.unsigned(2)))),
     call(315, "sched_getattr", Full, |c, a| give(sched_attributes::sched_getattr(c, a.int(0), a.address(1), a.unsigned(2), a.unsigned(3)))),
     call(316, "renameat2", Partial("no RENAME_WHITEOUT"), |c, a| give(directory::renameat2(c, (a.fd(0), a.address(1)), (a.fd(2), a.address(3)), a.unsigned(4)))),
     call(318, "getrandom", Full, |c, a| give(system::getrandom(c, a.address(0), a.count(1), a.unsigned(2)))),
     call(322, "execveat", Full, |c, a| give(process::execveat(c, a.int(0), a.address(1), a.address(2), a.address(3), a.unsigned(4)))),
-    call(324, "membarrier", Partial("no SYNC_CORE, no RSEQ; registering is not required"), |c, a| give(membarrier::membarrier(c, a.unsigned(0), a.unsigned(1)))),
+    call(324, "membarrier", Partial("no RSEQ, as there is no `rseq`"), |c, a| give(membarrier::membarrier(c, a.unsigned(0), a.unsigned(1)))),
     call(325, "mlock2", Full, |c, a| give(memory_advice::mlock2(c, a.word(0), a.word(1), a.unsigned(2)))),
     call(326, "copy_file_range", Full, |c, a| give(bytes::copy_file_range(c, (a.fd(0), a.address(1)), (a.fd(2), a.address(3)), a.count(4), a.unsigned(5)))),
     call(327, "preadv2", Partial("no flags"), |c, a| give(bytes::preadv2(c, a.fd(0), a.address(1), a.unsigned(2), a.signed(3), a.unsigned(5)))),

@@ -57,7 +57,7 @@ fn other(caller: &mut Caller<'_>, number: i32) -> Result<Arc<Process>, Errno> {
     if is_own || may_change(&caller.credentials(), &theirs) { Ok(found) } else { Err(Errno::EPERM) }
 }
 
-pub(super) fn may_change(own: &Credentials, theirs: &Credentials) -> bool {
+pub(in crate::syscall) fn may_change(own: &Credentials, theirs: &Credentials) -> bool {
     let same_user = [theirs.uid, theirs.euid, theirs.suid].iter().all(|user| *user == own.uid);
     let same_group = [theirs.gid, theirs.egid, theirs.sgid].iter().all(|group| *group == own.gid);
     own.is_privileged() || same_user && same_group
