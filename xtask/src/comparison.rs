@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::archive::Archive;
 use crate::ending::{Ending, tail};
 use crate::error::{Explain, Outcome};
 use crate::framing::{self, FirstProgram};
@@ -133,7 +134,9 @@ pub fn cases(kernel: &Path, selection: &Selection, report: &Report) -> Outcome<V
 fn has_its_programs(subject: &Subject, report: &Report) -> bool {
     let began = Instant::now();
     let of_crates = subject.needs.iter().try_for_each(|package| third_party::program(package).map(drop));
-    match of_crates.and_then(|()| subject.debian.iter().try_for_each(|program| debian::files(program).map(drop))) {
+    let of_debian = || subject.debian.iter().try_for_each(|program| debian::files(program).map(drop));
+    let system = || subject.system.as_ref().map_or(Ok(()), |system| system.folder().map(drop));
+    match of_crates.and_then(|()| of_debian()).and_then(|()| system()) {
         Ok(()) => true,
         Err(failure) => {
             report.failed(&subject.name, began.elapsed(), &failure.message);
@@ -143,17 +146,9 @@ fn has_its_programs(subject: &Subject, report: &Report) -> bool {
 }
 
 fn compare(subject: &Subject, oracle: &OnceLock<Result<Answer, String>>, kernel: &Path, root: &Path, cpus: u32) -> Result<(), String> {
-    let boot = Boot {
-        kernel,
-        root: Some(root),
-        disks: &[],
-        cpus,
-        memory: "512M",
-        command: &subject.command,
-        append: "",
-        input: &[],
-        patience: PATIENCE,
-    };
+    let memory = subject.system.as_ref().map_or("512M", |system| &system.memory);
+    let patience = subject.system.as_ref().map_or(PATIENCE, |system| system.patience);
+    let boot = Boot { kernel, root: Some(root), disks: &[], cpus, memory, command: &subject.command, append: "", input: &[], patience };
     if subject.is_its_own_judge() {
         let booted = boot.run().map_err(|failure| failure.message)?;
         return if booted.remains.ending == Ending::Exited(0) { Ok(()) } else { Err(booted.story()) };
@@ -181,12 +176,20 @@ fn packed(subject: &Subject) -> Outcome<PathBuf> {
     }
     files.sort();
     files.dedup();
+    let name = format!("{}.cpio", subject.name.replace('/', "-"));
+    if let Some(system) = &subject.system {
+        let mut script = Archive::default();
+        for (name, file) in files {
+            script.file(&name, 0o755, &std::fs::read(&file).explain(format_args!("reading {}", file.display()))?);
+        }
+        return root::store(&name, &system.packed(&script.finish())?);
+    }
     let mut extras = Vec::new();
     for (name, file) in files {
         let bytes = std::fs::read(&file).explain(format_args!("reading {}", file.display()))?;
         extras.push(Extra { name, permissions: 0o755, bytes });
     }
-    root::store(&format!("{}.cpio", subject.name.replace('/', "-")), &root::built_in(&extras)?)
+    root::store(&name, &root::built_in(&extras)?)
 }
 
 /// The first line on which two outputs part.

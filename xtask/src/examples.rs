@@ -26,6 +26,7 @@ pub fn subjects() -> Outcome<Vec<Subject>> {
             file: program,
             command,
             needs: Vec::new(),
+            system: None,
             debian: Vec::new(),
             kind: Kind::OwnJudge,
         });

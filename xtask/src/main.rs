@@ -10,6 +10,7 @@ mod build;
 mod children;
 mod comparison;
 mod debian;
+mod debian_system;
 mod debug;
 mod disks;
 mod elf;

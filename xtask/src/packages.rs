@@ -47,8 +47,7 @@ pub fn install(packages: &[&str], purpose: &str) -> Outcome<()> {
     if apt(prefix, &install, packages)? {
         return Ok(());
     }
-    eprintln!("xtask: refreshing the package lists");
-    apt(prefix, &["apt-get", "update"], &[])?;
+    refresh()?;
     if apt(prefix, &install, packages)? {
         return Ok(());
     }
@@ -72,6 +71,13 @@ pub fn is_available(package: &str) -> bool {
         return apt(&[], &["apt-get", "update"], &[]).is_ok() && known();
     }
     false
+}
+
+/// Fetches the package lists anew.
+pub fn refresh() -> Outcome<()> {
+    let prefix: &[&str] = if is_root() { &[] } else { &["sudo", "-n"] };
+    eprintln!("xtask: refreshing the package lists");
+    apt(prefix, &["apt-get", "update"], &[]).map(drop)
 }
 
 pub fn is_root() -> bool {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::debian_system::System;
 use crate::error::{Explain, Failure, Outcome};
 use crate::{children, examples, host_tests, packages, places, root, third_party};
 
@@ -26,6 +27,8 @@ pub struct Subject {
     pub kind: Kind,
     /// Debian's programs that stand beside busybox in the machine.
     pub debian: Vec<String>,
+    /// The system that it runs in; none: busybox's.
+    pub system: Option<System>,
 }
 
 /// The folders with programs, the packages that they are, and what their subjects' names begin with.
@@ -38,6 +41,8 @@ pub enum Kind {
     OwnJudge,
     BusyboxScript,
     BashScript,
+    /// A script in a system of Debian packages.
+    DebianScript,
 }
 
 /// What a run left: standard output and the status as a shell says it.
@@ -57,6 +62,7 @@ pub fn subjects() -> Outcome<Vec<Subject>> {
             name: format!("{folder}/{name}"),
             needs: Vec::new(),
             debian: wanted_of_debian(folder, &name),
+            system: None,
             kind,
         }));
     }
@@ -71,7 +77,21 @@ pub fn subjects() -> Outcome<Vec<Subject>> {
         let command = shell.iter().map(|word| (*word).to_owned()).chain([format!("/tests/{name}")]).collect();
         let debian = if kind == Kind::BashScript { vec!["bash".to_owned()] } else { Vec::new() };
         let needs = needs(&fs::read_to_string(&file).explain(format_args!("reading {}", file.display()))?);
-        subjects.push(Subject { name: format!("script/{stem}"), file, command, needs, debian, kind });
+        subjects.push(Subject { name: format!("script/{stem}"), file, command, needs, debian, system: None, kind });
+    }
+    for file in files(&places::workspace().join("tests/debian"))? {
+        let (Some(name), Some(stem)) = (text(file.file_name()), text(file.file_stem())) else { continue };
+        let script = fs::read_to_string(&file).explain(format_args!("reading {}", file.display()))?;
+        let Some(system) = System::of(&script) else { continue };
+        subjects.push(Subject {
+            name: format!("debian/{stem}"),
+            command: vec!["/bin/bash".into(), format!("/tests/{name}")],
+            file,
+            needs: Vec::new(),
+            debian: Vec::new(),
+            system: Some(system),
+            kind: Kind::DebianScript,
+        });
     }
     Ok(subjects)
 }
@@ -119,14 +139,18 @@ impl Subject {
     pub fn on_linux(&self) -> Outcome<Answer> {
         let scratch = std::env::temp_dir().join(format!("braid-{}-{}", std::process::id(), self.name.replace('/', "-")));
         fs::create_dir_all(&scratch).explain("making a scratch folder")?;
-        let answer = run_here(self.native_command()?, &scratch);
+        let answer = run_here(self.native_command()?, &scratch, self.system.as_ref().map_or(NATIVE_PATIENCE, |system| system.patience));
         let _leftovers_do_no_harm = fs::remove_dir_all(&scratch);
         answer.map_err(|failure| Failure::new(format!("{} on Linux: {}", self.name, failure.message)))
     }
 
     fn native_command(&self) -> Outcome<Command> {
+        if let Some(system) = &self.system {
+            let environment = [&ENVIRONMENT[..], &[("PATH", "/bin:/sbin:/usr/bin:/usr/sbin")]].concat();
+            return system.chroot(&self.file, &self.command, &environment);
+        }
         let mut words = match self.kind {
-            Kind::Program | Kind::OwnJudge => Vec::new(),
+            Kind::Program | Kind::OwnJudge | Kind::DebianScript => Vec::new(),
             Kind::BusyboxScript => vec![root::busybox()?.into_os_string(), "sh".into()],
             Kind::BashScript => vec![bash()?.into_os_string()],
         };
@@ -175,7 +199,7 @@ fn can_become_root() -> bool {
     asked.is_ok_and(|status| status.success())
 }
 
-fn run_here(mut command: Command, folder: &Path) -> Outcome<Answer> {
+fn run_here(mut command: Command, folder: &Path, patience: Duration) -> Outcome<Answer> {
     command.current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     children::dies_with_us(&mut command);
     let mut child = command.spawn().explain("starting it")?;
@@ -185,8 +209,8 @@ fn run_here(mut command: Command, folder: &Path) -> Outcome<Answer> {
         let mut output = Vec::new();
         stream.read_to_end(&mut output).map(|_| output)
     });
-    let Some(status) = children::wait_until(&mut child, Instant::now() + NATIVE_PATIENCE) else {
-        return Err(Failure::new("still running after a minute"));
+    let Some(status) = children::wait_until(&mut child, Instant::now() + patience) else {
+        return Err(Failure::new(format!("still running after {} s", patience.as_secs())));
     };
     let read = reader.join().map_err(|_| Failure::new("its output could not be read"))?;
     Ok(Answer { output: read.explain("reading its output")?, status: children::shell_status(status) })
