@@ -26,6 +26,8 @@ pub struct Credentials {
     pub fsgid: u32,
     /// Further groups, sorted.
     pub groups: Arc<[u32]>,
+    /// User 0 gave up what only the super-user may (`capset`), until it runs another program.
+    pub has_renounced: bool,
 }
 
 impl Credentials {
@@ -46,17 +48,18 @@ impl Credentials {
             sgid: group,
             fsgid: group,
             groups: Vec::new().into(),
+            has_renounced: false,
         }
     }
 
     /// Whether the thread may do what only the super-user may (every capability, or none).
     pub fn is_privileged(&self) -> bool {
-        self.euid == 0
+        self.euid == 0 && !self.has_renounced
     }
 
     /// Whether file permissions do not bind the thread (`CAP_DAC_OVERRIDE`, `CAP_FOWNER`).
     pub fn overrides_files(&self) -> bool {
-        self.fsuid == 0
+        self.fsuid == 0 && !self.has_renounced
     }
 
     /// Whether the group is one of those that file accesses are judged by.
@@ -86,6 +89,12 @@ mod tests {
         let credentials = Credentials::of(1000, 1000).with_groups(vec![30, 10, 20]);
         assert!(credentials.is_member(10) && credentials.is_member(30) && credentials.is_member(1000));
         assert!(!credentials.is_member(11));
+    }
+
+    #[test]
+    fn who_gave_its_rights_up_is_bound_like_everybody() {
+        let credentials = Credentials { has_renounced: true, ..Credentials::root() };
+        assert!(!credentials.is_privileged() && !credentials.overrides_files());
     }
 
     #[test]

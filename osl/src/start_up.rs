@@ -17,7 +17,7 @@ use crate::file::OpenFile;
 use crate::file::open::{self, Request};
 use crate::fs::lookup::{self, Last};
 use crate::fs::node::{Kind, New};
-use crate::fs::tmpfs::Tmpfs;
+use crate::fs::tmpfs::{self, Tmpfs};
 use crate::fs::{FileSystemContext, Location, Node, View, disk, ext, initial_root, mount};
 use crate::init::{self, FirstProgram};
 use crate::process::status::ExitStatus;
@@ -52,6 +52,7 @@ pub enum Root<'a> {
 /// Makes the root and hangs `/dev`, `/proc` and `/sys` into it.
 pub fn make_root(cx: &mut TaskContext, from: &Root<'_>) -> Result<Location, Errno> {
     let half = memory::statistics().total / 2;
+    tmpfs::start_hidden();
     let mount = match from {
         Root::Disk(path) => {
             let root = over_disk(cx, half, path)?;

@@ -117,6 +117,8 @@ pub fn build() -> Outcome<()> {
     cargo.env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+crt-static");
     // They travel in the root archive of every boot: small is fast.
     cargo.env("CARGO_PROFILE_RELEASE_DEBUG", "0").env("CARGO_PROFILE_RELEASE_STRIP", "symbols");
+    // The kernel's way to end is not a program's: a thread that panics can be joined.
+    cargo.env("CARGO_PROFILE_RELEASE_PANIC", "unwind");
     let built = cargo.stdin(Stdio::null()).stdout(std::io::stderr()).status().explain("starting cargo")?;
     if !built.success() {
         return Err(Failure::new("the programs of tests/linux, tests/native and examples do not build"));

@@ -15,6 +15,7 @@ use sync::TaskContext;
 use super::lookup::Found;
 use super::mount::Location;
 use super::names;
+use super::seals::WritableMapping;
 
 /// Files that programs have mapped, by opening.
 pub static LIVING: Census = Census::new("mapped files");
@@ -25,12 +26,14 @@ pub struct MappedFile {
     pages: Arc<dyn PageSource>,
     name: String,
     may_write: bool,
+    /// A shared mapping that may write keeps the file from being sealed.
+    _writable: Option<WritableMapping>,
 }
 
 impl MappedFile {
     /// `name` stands in lists of mappings; `may_write`: the opening allows to change the file.
-    pub fn wrap(pages: Arc<dyn PageSource>, name: String, may_write: bool) -> Arc<dyn PageSource> {
-        Arc::new(Self { _counted: LIVING.count(), pages, name, may_write })
+    pub fn wrap(pages: Arc<dyn PageSource>, name: String, may_write: bool, writable: Option<WritableMapping>) -> Arc<dyn PageSource> {
+        Arc::new(Self { _counted: LIVING.count(), pages, name, may_write, _writable: writable })
     }
 }
 

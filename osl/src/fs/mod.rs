@@ -23,6 +23,7 @@ pub mod node;
 pub mod page_cache;
 pub mod path;
 pub mod permission;
+pub mod seals;
 pub mod tmpfs;
 
 #[cfg(test)]

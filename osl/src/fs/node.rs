@@ -15,6 +15,7 @@ use sync::TaskContext;
 use super::attributes::{Attributes, Change};
 use super::buffer::{Sink, Source};
 use super::lookup::Found;
+use super::seals::Seals;
 
 /// Which file: never the same for two files that exist at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -154,6 +155,16 @@ pub trait Node: Send + Sync {
     /// Changes properties.
     fn change(&self, _cx: &mut TaskContext, _change: Change) -> Result<(), Errno> {
         Err(Errno::EPERM)
+    }
+
+    /// What it refuses from now on; only files in memory can be sealed.
+    fn seals(&self) -> Option<&Seals> {
+        None
+    }
+
+    /// Refuses more from now on.
+    fn add_seals(&self, _cx: &mut TaskContext, _seals: u32) -> Result<(), Errno> {
+        Err(Errno::EINVAL)
     }
 
     /// Size and kind of the file system that the file is in.

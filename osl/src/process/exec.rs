@@ -56,6 +56,7 @@ pub fn execute(cx: &mut TaskContext, task: &Arc<Task>, registers: &mut UserRegis
 fn new_credentials(old: &Credentials, file: &Attributes, no_new_rights: bool) -> Credentials {
     let mut new = old.clone();
     if !no_new_rights {
+        new.has_renounced = false;
         if file.mode & mode::SET_USER != 0 {
             new.euid = file.user;
         }

@@ -116,7 +116,7 @@ fn starter(cx: &mut TaskContext, task: &Task, file: &ProgramFile, image: &Image)
 
 fn load(cx: &mut TaskContext, space: &AddressSpace, file: &ProgramFile, image: &Image, base: u64) -> Result<Loaded, Errno> {
     let pages = file.node.clone().pages().ok_or(Errno::ENOEXEC)?;
-    let pages = MappedFile::wrap(pages, file.name.clone(), false);
+    let pages = MappedFile::wrap(pages, file.name.clone(), false, None);
     elf::load(cx, space, image, &pages, base).map_err(errno)
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Invariant: what is changed is what was looked up by this very call; rights are those of the caller at its start.
 
+use alloc::sync::Arc;
+
 use abi::Errno;
 use abi::constant::{
     AT_EACCESS, AT_EMPTY_PATH, AT_FDCWD, AT_NO_AUTOMOUNT, AT_STATX_SYNC_TYPE, AT_SYMLINK_NOFOLLOW, STATX__RESERVED, UTIME_NOW, UTIME_OMIT,
@@ -15,8 +17,9 @@ use super::place::{Subject, check_flags, found, last_unless_nofollow, subject};
 use super::{Caller, place};
 use crate::credentials::Credentials;
 use crate::error::errno;
+use crate::file::OpenFile;
 use crate::fs::lookup::Last;
-use crate::fs::{Attributes, Change, Kind, Location, permission};
+use crate::fs::{Attributes, Change, Kind, Node, permission};
 
 fn attributes_of(caller: &mut Caller<'_>, subject: &Subject) -> Result<Attributes, Errno> {
     match subject {
@@ -115,25 +118,26 @@ pub fn fchmodat2(caller: &mut Caller<'_>, directory: i32, path: UserAddress, wan
     if found.location.node.kind() == Kind::Link {
         return Err(Errno::EOPNOTSUPP);
     }
-    set_mode(caller, &found.location, wanted)
+    set_mode(caller, &found.location.node, wanted)
 }
 
 pub fn fchmod(caller: &mut Caller<'_>, fd: i32, wanted: u32) -> Result<(), Errno> {
-    let location = open_location(caller, fd)?;
-    set_mode(caller, &location, wanted)
-}
-
-fn open_location(caller: &mut Caller<'_>, fd: i32) -> Result<Location, Errno> {
     let open = caller.files().get_usable(caller.cx, fd)?;
-    open.found().map(|found| found.location.clone()).ok_or(Errno::EINVAL)
+    set_mode(caller, node_of(&open)?, wanted)
 }
 
-fn set_mode(caller: &mut Caller<'_>, place: &Location, wanted: u32) -> Result<(), Errno> {
+/// What an opening leads to, by a name or without one.
+fn node_of(open: &OpenFile) -> Result<&Arc<dyn Node>, Errno> {
+    let named = open.found().map(|found| &found.location.node);
+    named.or_else(|| open.file().node()).ok_or(Errno::EINVAL)
+}
+
+fn set_mode(caller: &mut Caller<'_>, node: &Arc<dyn Node>, wanted: u32) -> Result<(), Errno> {
     let who = caller.credentials();
-    let attributes = place.node.attributes(caller.cx)?;
+    let attributes = node.attributes(caller.cx)?;
     permission::check_owner(&who, &attributes)?;
     let mode = permission::mode_to_set(&who, &attributes, wanted);
-    place.node.change(caller.cx, Change { mode: Some(mode), ..Change::default() })
+    node.change(caller.cx, Change { mode: Some(mode), ..Change::default() })
 }
 
 pub fn chown(caller: &mut Caller<'_>, path: UserAddress, user: u32, group: u32) -> Result<(), Errno> {
@@ -147,23 +151,23 @@ pub fn lchown(caller: &mut Caller<'_>, path: UserAddress, user: u32, group: u32)
 pub fn fchownat(caller: &mut Caller<'_>, directory: i32, path: UserAddress, owner: (u32, u32), flags: u32) -> Result<(), Errno> {
     check_flags(flags, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)?;
     let found = found(caller, directory, path, flags, last_unless_nofollow(flags))?;
-    set_owner(caller, &found.location, owner)
+    set_owner(caller, &found.location.node, owner)
 }
 
 pub fn fchown(caller: &mut Caller<'_>, fd: i32, user: u32, group: u32) -> Result<(), Errno> {
-    let location = open_location(caller, fd)?;
-    set_owner(caller, &location, (user, group))
+    let open = caller.files().get_usable(caller.cx, fd)?;
+    set_owner(caller, node_of(&open)?, (user, group))
 }
 
-fn set_owner(caller: &mut Caller<'_>, place: &Location, (user, group): (u32, u32)) -> Result<(), Errno> {
+fn set_owner(caller: &mut Caller<'_>, node: &Arc<dyn Node>, (user, group): (u32, u32)) -> Result<(), Errno> {
     let who = caller.credentials();
-    let attributes = place.node.attributes(caller.cx)?;
+    let attributes = node.attributes(caller.cx)?;
     let user = (user != u32::MAX).then_some(user);
     let group = (group != u32::MAX).then_some(group);
     check_may_give(&who, &attributes, user, group)?;
     let is_program = attributes.kind == Kind::Regular && attributes.mode & 0o111 != 0;
     let mode = is_program.then(|| permission::without_set_id(attributes.mode, attributes.kind));
-    place.node.change(caller.cx, Change { mode, user, group, ..Change::default() })
+    node.change(caller.cx, Change { mode, user, group, ..Change::default() })
 }
 
 /// Only root gives files away; an owner may hand a file to one of its own groups.

@@ -11,8 +11,8 @@ use super::socket::{ends, message, several};
 use super::transfer::{bytes, process_memory, splice};
 use super::{
     attributes, capability, control, descriptor, directory, epoll, file, futex, identity, interval, kernel_log, limits, listing,
-    membarrier, memory, memory_advice, mounts, names, native, poll, power, priority, process, process_descriptor, program_timer, restart,
-    sched, sched_attributes, select, signal, size, system, terminal, time, users, waiting_files,
+    membarrier, memory, memory_advice, memory_file, mounts, names, native, poll, power, priority, process, process_descriptor,
+    program_timer, restart, sched, sched_attributes, select, signal, size, system, terminal, time, users, waiting_files,
 };
 
 /// The calls, in the order of their numbers.
@@ -255,6 +255,7 @@ pub static CALLS: &[Call] = &[
     call(315, "sched_getattr", Full, |c, a| give(sched_attributes::sched_getattr(c, a.int(0), a.address(1), a.unsigned(2), a.unsigned(3)))),
     call(316, "renameat2", Partial("no RENAME_WHITEOUT"), |c, a| give(directory::renameat2(c, (a.fd(0), a.address(1)), (a.fd(2), a.address(3)), a.unsigned(4)))),
     call(318, "getrandom", Full, |c, a| give(system::getrandom(c, a.address(0), a.count(1), a.unsigned(2)))),
+    call(319, "memfd_create", Partial("no MFD_HUGETLB"), |c, a| give(memory_file::memfd_create(c, a.word(0), a.unsigned(1)))),
     call(322, "execveat", Full, |c, a| give(process::execveat(c, a.int(0), a.address(1), a.address(2), a.address(3), a.unsigned(4)))),
     call(324, "membarrier", Partial("no RSEQ, as there is no `rseq`"), |c, a| give(membarrier::membarrier(c, a.unsigned(0), a.unsigned(1)))),
     call(325, "mlock2", Full, |c, a| give(memory_advice::mlock2(c, a.word(0), a.word(1), a.unsigned(2)))),

@@ -1,12 +1,15 @@
 //! capget, capset: rights one by one, of which this kernel has all or none.
 //!
-//! Invariant: a program that asks to give up part of its rights is refused rather than left believing that it did.
+//! Invariant: a program that asks to give up part of its rights is refused rather than left believing that it did. It may give up all.
+
+use alloc::sync::Arc;
 
 use abi::Errno;
 use libkernel::address_space::{UserAddress, user};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::Caller;
+use crate::credentials::Credentials;
 use crate::error::errno;
 use crate::process;
 
@@ -62,7 +65,15 @@ pub fn capset(caller: &mut Caller<'_>, header: UserAddress, data: UserAddress) -
     let [low, high] = halves_of(caller.credentials().is_privileged());
     let wanted_low: Half = user::copy_in_value(caller.cx, data).map_err(errno)?;
     let wanted_high = if halves == 2 { user::copy_in_value(caller.cx, second(data)?).map_err(errno)? } else { high };
-    if is_same(wanted_low, low) && is_same(wanted_high, high) { Ok(()) } else { Err(Errno::EPERM) }
+    if is_same(wanted_low, low) && is_same(wanted_high, high) {
+        return Ok(());
+    }
+    if !is_nothing(wanted_low) || !is_nothing(wanted_high) {
+        return Err(Errno::EPERM);
+    }
+    let now = caller.credentials();
+    caller.task.set_credentials(caller.cx, Arc::new(Credentials { has_renounced: true, ..(*now).clone() }));
+    Ok(())
 }
 
 /// Whose rights, and in how many halves; tells an unknown version which one is known.
@@ -90,6 +101,10 @@ fn halves_of(privileged: bool) -> [Half; 2] {
         let bits = u32::try_from(bits).unwrap_or(u32::MAX);
         Half { effective: bits, permitted: bits, inheritable: 0 }
     })
+}
+
+const fn is_nothing(wanted: Half) -> bool {
+    wanted.effective == 0 && wanted.permitted == 0
 }
 
 /// Rights above the last one, and what is inherited, make no difference.

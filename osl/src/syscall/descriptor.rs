@@ -8,14 +8,14 @@ use alloc::sync::Arc;
 
 use abi::Errno;
 use abi::constant::{
-    EFD_CLOEXEC, EFD_NONBLOCK, EFD_SEMAPHORE, F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_GETLK, F_GETOWN, F_GETPIPE_SZ, F_OFD_GETLK,
-    F_OFD_SETLK, F_OFD_SETLKW, F_SETFD, F_SETFL, F_SETLK, F_SETLKW, F_SETPIPE_SZ, FD_CLOEXEC, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN,
-    O_CLOEXEC, O_DIRECT, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY,
+    EFD_CLOEXEC, EFD_NONBLOCK, EFD_SEMAPHORE, F_ADD_SEALS, F_DUPFD, F_DUPFD_CLOEXEC, F_GET_SEALS, F_GETFD, F_GETFL, F_GETLK, F_GETOWN,
+    F_GETPIPE_SZ, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_SETFD, F_SETFL, F_SETLK, F_SETLKW, F_SETPIPE_SZ, FD_CLOEXEC, LOCK_EX, LOCK_NB,
+    LOCK_SH, LOCK_UN, O_CLOEXEC, O_DIRECT, O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY,
 };
 use abi::process::limit;
 use libkernel::address_space::UserAddress;
 
-use super::{Caller, file, place};
+use super::{Caller, file, memory_file, place};
 use crate::file::OpenFile;
 use crate::file::event::EventCounter;
 use crate::file::pipe::{CAPACITY, PipeEnd};
@@ -85,6 +85,8 @@ pub fn fcntl(caller: &mut Caller<'_>, fd: i32, command: u32, argument: u64) -> R
             record_lock::record_lock(caller, &open, command, UserAddress::new(argument))
         }
         F_GETOWN => Ok(0),
+        F_ADD_SEALS => memory_file::add_seals(caller, &open, low),
+        F_GET_SEALS => memory_file::seals(&open),
         F_GETPIPE_SZ if is_pipe(&open) => Ok(CAPACITY as u64),
         F_SETPIPE_SZ if is_pipe(&open) => {
             if u64::from(low) > CAPACITY as u64 {

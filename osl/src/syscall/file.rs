@@ -17,6 +17,7 @@ use crate::file::open::{self, Request};
 use crate::file::{OpenFile, Promised, in_flight, record_locks};
 use crate::fs::Kind;
 use crate::fs::mapped_file::{self, MappedFile};
+use crate::fs::seals::Seals;
 
 pub fn open(caller: &mut Caller<'_>, path: UserAddress, flags: u32, mode: u32) -> Result<i32, Errno> {
     openat(caller, AT_FDCWD, path, flags, mode)
@@ -126,7 +127,15 @@ pub fn backing_for_map(caller: &mut Caller<'_>, fd: i32, offset: u64, shared: bo
     let pages = open.file().pages().ok_or(Errno::ENODEV)?;
     let root = caller.file_system().root(caller.cx);
     let name = open.found().map_or_else(|| pages.name(), |found| mapped_file::name_of(caller.cx, &root, found));
-    let source = MappedFile::wrap(pages, name, access.write);
+    // Opened for writing and shared: its protection may allow writing later. Sealed against it, it shows the file and no more.
+    let seals = open.file().node().and_then(|node| node.seals()).filter(|_| shared && access.write);
+    let writable = match seals.map(Seals::map_for_writing) {
+        Some(Err(error)) if write => return Err(error),
+        Some(writable) => writable.ok(),
+        None => None,
+    };
+    let may_write = access.write && (seals.is_none() || writable.is_some());
+    let source = MappedFile::wrap(pages, name, may_write, writable);
     Ok(Backing::Source { source, first_page: offset / 4096, shared })
 }
 

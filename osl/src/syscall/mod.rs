@@ -27,6 +27,7 @@ pub mod listing;
 pub mod membarrier;
 pub mod memory;
 pub mod memory_advice;
+pub mod memory_file;
 pub mod mounts;
 pub mod names;
 pub mod native;

@@ -15,8 +15,9 @@ mod entries;
 mod lower;
 mod node;
 mod origin;
+mod pages;
 mod volume;
 
 pub use lower::{Lower, LowerNode};
 pub use node::LIVING;
-pub use volume::Tmpfs;
+pub use volume::{Tmpfs, nameless, start_hidden};

@@ -2,25 +2,24 @@
 //!
 //! Invariant: `links` is the number of names that lead to the file (for a directory: two, and one for each directory in it).
 
-use alloc::string::String;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
 use core::ops::Range;
 
 use abi::Errno;
+use abi::constant::F_SEAL_SEAL;
 use abi::file::{Statfs, mode};
 use libkernel::address_space::{Gone, PageSource, SourceNumber, Viewers};
 use libkernel::census::{Census, Counted};
 use libkernel::clock;
-use libkernel::error::KernelError;
-use libkernel::memory::frames::Page;
 use libkernel::wait::Mutex;
 use sync::{SpinLock, TaskContext, order};
 
 use super::super::attributes::{Attributes, Change};
 use super::super::buffer::{Sink, Source};
 use super::super::node::{Entry, Identity, Kind, New, Node, Place, Taken, Written};
+use super::super::seals::Seals;
 use super::content::{Content, PAGE};
 use super::directory::{FIRST_POSITION, Names};
 use super::entries;
@@ -44,6 +43,7 @@ pub(super) enum Body {
         viewers: Viewers,
         /// One writer at a time; above address spaces in the lock order, because a write copies from the program.
         writing: Mutex<(), order::Node>,
+        seals: Seals,
     },
     Directory(SpinLock<Names, order::Directory>),
     Link(Vec<u8>),
@@ -93,6 +93,7 @@ impl TmpNode {
                 number: SourceNumber::new(),
                 viewers: Viewers::new(),
                 writing: Mutex::new(()),
+                seals: Seals::new(F_SEAL_SEAL),
             },
             Kind::Directory => Body::Directory(SpinLock::new(Names::new(origin.is_none()))),
             Kind::Link => Body::Link(new.target.to_vec()),
@@ -236,8 +237,22 @@ impl Node for TmpNode {
 
     fn change(&self, cx: &mut TaskContext, change: Change) -> Result<(), Errno> {
         self.load(cx)?;
+        if let (Some(mode), Body::Regular { seals, .. }) = (change.mode, &self.body) {
+            seals.check_mode(self.facts.lock(cx).attributes.mode, mode)?;
+        }
         self.facts.lock(cx).attributes.change(change, clock::wall_clock());
         Ok(())
+    }
+
+    fn seals(&self) -> Option<&Seals> {
+        if let Body::Regular { seals, .. } = &self.body { Some(seals) } else { None }
+    }
+
+    fn add_seals(&self, cx: &mut TaskContext, added: u32) -> Result<(), Errno> {
+        let Body::Regular { writing, seals, .. } = &self.body else { return Err(Errno::EINVAL) };
+        let _no_writer = writing.lock(cx);
+        let may_execute = self.facts.lock(cx).attributes.mode & 0o111 != 0;
+        seals.add(added, may_execute)
     }
 
     fn find(&self, cx: &mut TaskContext, name: &[u8]) -> Result<Arc<dyn Node>, Errno> {
@@ -308,13 +323,17 @@ impl Node for TmpNode {
     }
 
     fn write(&self, cx: &mut TaskContext, place: Place, from: &mut dyn Source) -> Result<Written, Errno> {
-        let Body::Regular { content, writing, .. } = &self.body else { return Err(Errno::EINVAL) };
+        let Body::Regular { content, writing, seals, .. } = &self.body else { return Err(Errno::EINVAL) };
         let below = self.load(cx)?;
         let guard = writing.lock(cx);
+        let size = content.extent(cx).0;
         let begin = match place {
             Place::At(at) => at,
-            Place::End => content.extent(cx).0,
+            Place::End => size,
         };
+        if from.remaining() > 0 {
+            seals.check_write(size, begin.saturating_add(from.remaining() as u64))?;
+        }
         let result = content.write(cx, below, begin, from);
         drop(guard);
         let count = result?;
@@ -325,9 +344,10 @@ impl Node for TmpNode {
     }
 
     fn set_size(&self, cx: &mut TaskContext, size: u64) -> Result<(), Errno> {
-        let Body::Regular { content, writing, viewers, number } = &self.body else { return Err(Errno::EINVAL) };
+        let Body::Regular { content, writing, viewers, number, seals } = &self.body else { return Err(Errno::EINVAL) };
         let below = self.load(cx)?;
         let guard = writing.lock(cx);
+        seals.check_resize(content.extent(cx).0, size)?;
         if let Some(first) = content.set_size(cx, below, size)? {
             // Copies go too: beyond its end a file shows nothing. Who lengthens it again waits until they have.
             viewers.take_out(cx, &Gone { identity: number.get(), pages: first..u64::MAX, goes: &|_, _| true });
@@ -338,9 +358,13 @@ impl Node for TmpNode {
     }
 
     fn reserve(&self, cx: &mut TaskContext, range: Range<u64>, grow: bool) -> Result<(), Errno> {
-        let Body::Regular { content, writing, .. } = &self.body else { return Err(Errno::ENODEV) };
+        let Body::Regular { content, writing, seals, .. } = &self.body else { return Err(Errno::ENODEV) };
         let below = self.load(cx)?;
         let guard = writing.lock(cx);
+        if grow {
+            let size = content.extent(cx).0;
+            seals.check_resize(size, size.max(range.end))?;
+        }
         let result = content.reserve(cx, below, range, grow);
         drop(guard);
         self.touch(cx);
@@ -348,9 +372,10 @@ impl Node for TmpNode {
     }
 
     fn punch(&self, cx: &mut TaskContext, range: Range<u64>) -> Result<(), Errno> {
-        let Body::Regular { content, writing, viewers, number } = &self.body else { return Err(Errno::ENODEV) };
+        let Body::Regular { content, writing, viewers, number, seals } = &self.body else { return Err(Errno::ENODEV) };
         let below = self.load(cx)?;
         let guard = writing.lock(cx);
+        seals.check_punch()?;
         let gone = content.punch(cx, below, range.start, range.end)?;
         viewers.take_out_these(cx, number.get(), &gone);
         drop((guard, gone));
@@ -365,34 +390,5 @@ impl Node for TmpNode {
 
     fn pages(self: Arc<Self>) -> Option<Arc<dyn PageSource>> {
         if self.kind == Kind::Regular { Some(self) } else { None }
-    }
-}
-
-impl PageSource for TmpNode {
-    fn page(&self, cx: &mut TaskContext, index: u64, for_write: bool) -> Result<Page, KernelError> {
-        let Body::Regular { content, .. } = &self.body else { return Err(KernelError::Invalid) };
-        if for_write {
-            self.touch(cx);
-        }
-        let below = self.load(cx).map_err(|_| KernelError::DeviceFailed)?;
-        match content.page_within(cx, below, index, for_write) {
-            Some(Ok(page)) => Ok(page),
-            Some(Err(Errno::ENOMEM | Errno::ENOSPC)) => Err(KernelError::NoMemory),
-            Some(Err(_)) => Err(KernelError::DeviceFailed),
-            None => Err(KernelError::BadAddress),
-        }
-    }
-
-    fn name(&self) -> String {
-        String::new()
-    }
-
-    fn identity(&self) -> usize {
-        // Others have no pages: `pages` says so.
-        if let Body::Regular { number, .. } = &self.body { number.get() } else { 0 }
-    }
-
-    fn viewers(&self) -> Option<&Viewers> {
-        if let Body::Regular { viewers, .. } = &self.body { Some(viewers) } else { None }
     }
 }

@@ -9,7 +9,7 @@ use alloc::sync::{Arc, Weak};
 use abi::Errno;
 use abi::file::{Statfs, device_number};
 use libkernel::wait::Mutex;
-use sync::{Published, SpinLock, TaskContext, order};
+use sync::{Once, Published, SpinLock, TaskContext, order};
 
 use super::super::node::{Kind, New, Node};
 use super::lower::Lower;
@@ -174,4 +174,28 @@ impl Tmpfs {
             ..Statfs::default()
         }
     }
+}
+
+/// The file system of files that never have a name. Only memory itself limits it.
+static HIDDEN: Once<Arc<Tmpfs>> = Once::new();
+
+/// A new file without a name, which may get none.
+pub fn nameless(cx: &TaskContext, mode: u32, user: u32, group: u32, seals: u32) -> Arc<dyn Node> {
+    let new = New { kind: Kind::Regular, mode, user, group, device: 0, target: &[] };
+    let node = TmpNode::create(hidden(), None, new);
+    node.add_links(cx, -1);
+    if let Some(own) = node.seals() {
+        own.begin_with(seals);
+    }
+    node
+}
+
+/// Made at boot, with the first root.
+pub fn start_hidden() {
+    let _there_is_one_already = HIDDEN.set(Tmpfs::volume(u64::MAX >> 12));
+}
+
+fn hidden() -> &'static Arc<Tmpfs> {
+    let Some(hidden) = HIDDEN.get() else { panic!("a file without a name was asked for before boot made room for it") };
+    hidden
 }
