@@ -1,7 +1,6 @@
 //! The door for programs: every Linux call, decoded, looked up and answered.
 //!
-//! `enter` is the one way in. `table` lists every call on one page; the subjects beside it hold the handlers: plain functions from a
-//! `Caller` and decoded arguments to a number or an `Errno`. They copy what they need out of the program's memory once and check that.
+//! `enter` is the one way in, `table` lists every call; the subjects beside it hold the handlers. What they copy in, they copy once.
 
 pub mod answer;
 pub mod arguments;
