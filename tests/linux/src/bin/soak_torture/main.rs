@@ -72,7 +72,7 @@ fn thread(number: usize, file: i32, mut random: Random, turns: usize) {
         match random.below(64) {
             0 => child::fork_and_check(),
             1..20 => owner.step(&mut random),
-            _ => visitor::visit(&mut random, number, pipe),
+            _ => visitor::visit_often(&mut random, number, pipe),
         }
         sign_of_life();
     }

@@ -24,8 +24,13 @@ struct Visit {
     visitor: usize,
 }
 
-pub fn visit(random: &mut Random, visitor: usize, pipe: (i32, i32)) {
+/// Many at one slot: who comes again finds what its CPU remembers.
+pub fn visit_often(random: &mut Random, visitor: usize, pipe: (i32, i32)) {
     let target = random.below(SLOTS);
+    (0..40).for_each(|_| visit(random, target, visitor, pipe));
+}
+
+fn visit(random: &mut Random, target: usize, visitor: usize, pipe: (i32, i32)) {
     let (number, state) = slot(target).look();
     let place = random.below(PLACES);
     let page = address(target, place) + random.below(PAGES) * PAGE;
