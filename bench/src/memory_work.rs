@@ -5,6 +5,27 @@ use crate::team::Work;
 
 const PAGE: usize = 4096;
 
+/// Nothing of memory: what the machine itself gives to several at once.
+pub struct Compute;
+
+impl Work for Compute {
+    type Place = u64;
+    const NAME: &'static str = "compute";
+    const OPERATIONS: u64 = 20_000_000;
+
+    fn prepare() -> u64 {
+        1
+    }
+
+    fn run(place: &mut u64) {
+        for _ in 0..Self::OPERATIONS {
+            *place = std::hint::black_box(place.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+        }
+    }
+
+    fn tidy(_: u64) {}
+}
+
 /// First writes to pages of a region, one after the other.
 pub struct Fault;
 
