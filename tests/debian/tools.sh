@@ -31,7 +31,7 @@ install -D -m 600 tree/a/x/lines deep/er/file && stat -c %a deep/er/file
 dd if=/dev/zero of=sparse bs=1 count=0 seek=5M 2>/dev/null; stat -c '%s %b' sparse; truncate -s 100 sparse; wc -c < sparse
 timeout 0.2 sleep 5; echo "timeout $?"; timeout -s KILL 0.2 sleep 5; echo "timeout $?"
 seq 1 12 | xargs -P 4 -n 3 sh -c 'echo "$(($1+$2+$3))"' sh | sort -n | tr '\n' ' '; echo
-env -i A=1 B=2 env | sort; nice -n 5 nice; stdbuf -oL echo buffered; nproc > /dev/null && echo counted
+env -i A=1 B=2 env | sort; echo $(($(nice -n 5 nice) - $(nice))); stdbuf -oL echo buffered; nproc > /dev/null && echo counted
 mktemp -d XXXX.dir > name && test -d "$(cat name)" && echo made; readlink -f tree/b/link; realpath --relative-to=tree/c tree/a/large
 tty; test -t 0; echo $?; id -un; whoami; pwd; dirname /a/b/c; basename /a/b/c.txt .txt; seq -s+ 1 10
 mkfifo pipe; (cat pipe | tr a-z A-Z) & echo through a pipe > pipe; wait
