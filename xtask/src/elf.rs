@@ -105,6 +105,20 @@ pub fn needs_interpreter(bytes: &[u8]) -> Outcome<bool> {
     Ok(false)
 }
 
+/// Where in physical memory a program ends that is loaded as its headers say; they stand in `head`, the file's beginning.
+pub fn end_of_load(head: &[u8]) -> Outcome<u64> {
+    const LOAD: u32 = 1;
+    let table = long(head, 0x20)? as usize;
+    let (entry, count) = (half(head, 0x36)?, half(head, 0x38)?);
+    let mut end = 0;
+    for at in (0..count).map(|index| table.saturating_add(index * entry)) {
+        if word(head, at)? == LOAD {
+            end = end.max(long(head, at.saturating_add(0x18))?.saturating_add(long(head, at.saturating_add(0x28))?));
+        }
+    }
+    Ok(end)
+}
+
 fn section(bytes: &[u8], at: usize) -> Outcome<(usize, Section)> {
     let section = Section {
         name: String::new(),
@@ -163,6 +177,7 @@ mod tests {
     fn this_test_program_has_text_and_an_interpreter() {
         let bytes = this_program();
         assert!(Elf::parse(&bytes).unwrap().section(".text").is_some_and(|text| text.size > 1000));
+        assert!(end_of_load(&bytes).unwrap() > 0x1000);
         assert!(needs_interpreter(&bytes).unwrap());
     }
 

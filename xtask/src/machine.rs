@@ -3,15 +3,16 @@
 //! Three serial ports: the first is the program's console, the second takes the kernel's log, the third the program's standard
 //! error when that is not a terminal.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use crate::children;
 use crate::error::{Failure, Outcome};
 use crate::packages;
+use crate::{children, elf};
 
 /// The most CPUs that the kernel can use.
 pub const MOST_CPUS: u32 = 64;
@@ -38,8 +39,22 @@ pub struct Machine {
 }
 
 impl Machine {
+    /// QEMU puts the root at the end of memory, over the kernel if it must: that is for nobody else to find out.
+    fn check_room(&self) -> Outcome<()> {
+        let mut head = Vec::new();
+        let kernel = File::open(&self.kernel).and_then(|file| file.take(4096).read_to_end(&mut head));
+        let root = self.root.as_ref().and_then(|root| root.metadata().ok()).map_or(0, |found| found.len());
+        let (Ok(_), Ok(kernel)) = (kernel, elf::end_of_load(&head)) else { return Ok(()) };
+        if kernel.saturating_add(root.next_multiple_of(4096)) <= memory_bytes(&self.memory) {
+            return Ok(());
+        }
+        let needed = (kernel + root) >> 20;
+        Err(Failure::usage(format!("memory {}: the kernel and its root alone take {} MiB", self.memory, needed + 1)))
+    }
+
     /// The command that is this machine, its serial ports on QEMU's standard streams and two inherited descriptors.
     pub fn command(&self) -> Outcome<Command> {
+        self.check_room()?;
         let mut qemu = Command::new(qemu()?);
         match kvm_works() {
             // One nanosecond for each of 8 instructions; nothing waits for the host's clock. `-seed` is for RDRAND.
@@ -95,6 +110,17 @@ pub fn parse_cpus(text: &str) -> Outcome<u32> {
     }
 }
 
+/// In bytes.
+fn memory_bytes(text: &str) -> u64 {
+    let digits = text.trim_end_matches(char::is_alphabetic);
+    let shift = match text.chars().last() {
+        Some('K' | 'k') => 10,
+        Some('G' | 'g') => 30,
+        _ => 20,
+    };
+    digits.parse::<u64>().unwrap_or(0) << shift
+}
+
 /// QEMU's own notation, checked: a number, then nothing (MiB), K, M or G.
 pub fn parse_memory(text: &str) -> Outcome<String> {
     let digits = text.trim_end_matches(['K', 'M', 'G', 'k', 'm', 'g']);
@@ -147,5 +173,6 @@ mod tests {
         }
         assert_eq!(parse_cpus("64").unwrap(), 64);
         assert_eq!(parse_memory("512M").unwrap(), "512M");
+        assert_eq!(["64", "64K", "512M", "2g"].map(memory_bytes), [64 << 20, 64 << 10, 512 << 20, 2 << 30]);
     }
 }
