@@ -26,13 +26,39 @@ impl Work for Compute {
     fn tidy(_: u64) {}
 }
 
+/// Writes to pages that are there: what the machine's memory gives to several at once.
+pub struct Sweep;
+
+impl Work for Sweep {
+    type Place = *mut u8;
+    const NAME: &'static str = "sweep";
+    const OPERATIONS: u64 = 6 * Fault::OPERATIONS;
+
+    fn prepare() -> *mut u8 {
+        let mut place = Fault::prepare();
+        Fault::run(&mut place);
+        place
+    }
+
+    fn run(place: &mut *mut u8) {
+        for page in 0..Self::OPERATIONS as usize {
+            // SAFETY: a page inside the region, which nobody else uses.
+            unsafe { std::ptr::write_bytes(place.add(page % Fault::OPERATIONS as usize * PAGE), page as u8, PAGE) };
+        }
+    }
+
+    fn tidy(place: *mut u8) {
+        Fault::tidy(place);
+    }
+}
+
 /// First writes to pages of a region, one after the other.
 pub struct Fault;
 
 impl Work for Fault {
     type Place = *mut u8;
     const NAME: &'static str = "fault";
-    const OPERATIONS: u64 = 16384;
+    const OPERATIONS: u64 = 3072;
 
     fn prepare() -> *mut u8 {
         let place = map(Self::OPERATIONS as usize * PAGE);

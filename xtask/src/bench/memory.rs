@@ -25,7 +25,7 @@ pub fn memory(counts: &[u32], passes: usize) -> Outcome<u8> {
     let kernel = build::kernel(Profile::Release, Messages::Shown)?;
     let root = root_with(PROGRAM)?;
     println!("operations a second of all workers together, the middle one of {passes} passes; in brackets, how many times as many as");
-    println!("half the workers do. separate: processes; shared: threads of one process. compute: nothing of memory, what the host gives;");
+    println!("half the workers do. separate: processes; shared: threads of one process. compute, sweep: no faults, what the host gives;");
     println!("map: a mapping made and taken away");
     for &cpus in counts {
         println!("\n{:<22} {}", format!("{cpus} CPUs"), heading(cpus));
