@@ -18,6 +18,8 @@ pub enum KernelError {
     TimedOut,
     Busy,
     Denied,
+    /// Kept from all programs, whatever they may do otherwise.
+    Forbidden,
     TooLarge,
     Exists,
     WouldBlock,
@@ -40,6 +42,7 @@ impl KernelError {
             KernelError::TimedOut => "timed out",
             KernelError::Busy => "busy",
             KernelError::Denied => "not permitted",
+            KernelError::Forbidden => "kept from all programs",
             KernelError::TooLarge => "too large",
             KernelError::Exists => "exists already",
             KernelError::WouldBlock => "would have to wait",

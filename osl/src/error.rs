@@ -16,6 +16,7 @@ pub fn errno(error: KernelError) -> Errno {
         KernelError::TimedOut => Errno::ETIMEDOUT,
         KernelError::Busy => Errno::EBUSY,
         KernelError::Denied => Errno::EACCES,
+        KernelError::Forbidden => Errno::EPERM,
         KernelError::TooLarge => Errno::E2BIG,
         KernelError::Exists => Errno::EEXIST,
         KernelError::WouldBlock => Errno::EAGAIN,

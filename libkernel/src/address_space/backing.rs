@@ -38,6 +38,11 @@ pub trait PageSource: Send + Sync {
     fn may_write_private(&self) -> bool {
         true
     }
+
+    /// May a mapping be made longer than it was made?
+    fn may_grow(&self) -> bool {
+        true
+    }
 }
 
 /// A source's own number: no other has it, before or after. Taken when it is first asked for.
@@ -109,6 +114,13 @@ impl Contents {
             Contents::Anonymous => true,
             Contents::Source { source, shared: true, .. } => source.may_write_shared(),
             Contents::Source { source, .. } => source.may_write_private(),
+        }
+    }
+
+    pub fn may_grow(&self) -> bool {
+        match self {
+            Contents::Anonymous => true,
+            Contents::Source { source, .. } => source.may_grow(),
         }
     }
 

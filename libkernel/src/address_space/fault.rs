@@ -97,7 +97,8 @@ impl Parts {
         }
         let missing = region.start - page;
         let may_grow = region.grows_to.is_some_and(|lowest| lowest <= page)
-            && self.regions.is_free(page.saturating_sub(STACK_GAP)..page)
+            // Nobody runs over a stack into what is closed: that may stand in the gap.
+            && !self.regions.in_range(page.saturating_sub(STACK_GAP)..page).iter().any(|below| below.protection.is_any())
             && region.end - page <= self.limits.stack
             && self.check_growth(missing).is_ok();
         if !may_grow {

@@ -73,4 +73,8 @@ impl PageSource for KernelPage {
     fn may_write_private(&self) -> bool {
         self.is_code
     }
+
+    fn may_grow(&self) -> bool {
+        false
+    }
 }

@@ -66,5 +66,5 @@ impl Parts {
 
 fn fixed(at: UserAddress, length: u64) -> Result<Span, KernelError> {
     let span = Span::new(at, length)?;
-    if span.start < LOWEST { Err(KernelError::Denied) } else { Ok(span) }
+    if span.start < LOWEST { Err(KernelError::Forbidden) } else { Ok(span) }
 }

@@ -29,12 +29,14 @@ impl AddressSpace {
         let target = target.map(|target| Span::new(target, new_length)).transpose()?;
         let length = Span::new(UserAddress::new(0), new_length)?.bytes();
         let start = self.edit(cx, |parts, batch, cx| {
-            let region = parts.regions.find(old.start).filter(|region| region.end >= old.end);
-            let region = region.cloned().ok_or(KernelError::BadAddress)?;
+            let region = parts.regions.find(old.start).cloned().ok_or(KernelError::BadAddress)?;
+            // What is cut off may be more than one mapping; what is kept, grows or moves is one.
+            let is_whole = region.end >= old.end;
             match target {
-                Some(target) => parts.move_to_target(&region, old, target, batch, cx),
+                Some(target) if is_whole => parts.move_to_target(&region, old, target, batch, cx),
                 None if length <= old.bytes() => parts.shrink(old, length, batch, cx),
-                None => parts.grow(&region, old, length, may_move, batch, cx),
+                None if is_whole && region.contents.may_grow() => parts.grow(&region, old, length, may_move, batch, cx),
+                _ => Err(KernelError::BadAddress),
             }
         })?;
         Ok(UserAddress::new(start))
@@ -89,7 +91,7 @@ impl Parts {
             return Err(KernelError::Invalid);
         }
         if target.start < LOWEST {
-            return Err(KernelError::Denied);
+            return Err(KernelError::Forbidden);
         }
         self.check_growth(target.bytes().saturating_sub(old.bytes()))?;
         self.move_pages(region, old, target, batch, cx)

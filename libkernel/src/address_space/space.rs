@@ -131,6 +131,12 @@ impl AddressSpace {
     pub fn regions(&self, cx: &mut TaskContext) -> Vec<RegionInfo> {
         self.look(cx, |parts, _| parts.regions.iter().map(|region| parts.describe(region)).collect())
     }
+
+    /// Is every byte of it in some region?
+    pub fn is_mapped(&self, cx: &mut TaskContext, at: UserAddress, length: u64) -> bool {
+        let range = at.as_u64()..at.as_u64().saturating_add(length);
+        at.holds(length) && self.look(cx, |parts, _| parts.regions.covers(range.clone()))
+    }
 }
 
 impl Parts {

@@ -62,11 +62,14 @@ impl AddressSpace {
     }
 
     /// What the byte at `at` is of a shared source: which, and where in it. `None` for what is private, `BadAddress` where a program
-    /// can read nothing. Whoever keeps the source keeps its identity from being another's.
+    /// can read nothing, or only zeroes. Whoever keeps the source keeps its identity from being another's.
     pub fn shared_source(&self, cx: &mut TaskContext, at: UserAddress) -> Result<Option<SharedPlace>, KernelError> {
         self.look(cx, |parts, _| {
             let region = parts.regions.find(at.as_u64()).ok_or(KernelError::BadAddress)?;
             if !region.protection.read {
+                return Err(KernelError::BadAddress);
+            }
+            if let (Contents::Anonymous, false) = (&region.contents, region.protection.write) {
                 return Err(KernelError::BadAddress);
             }
             let Contents::Source { source, first_page, shared: true } = &region.contents else { return Ok(None) };

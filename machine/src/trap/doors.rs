@@ -3,7 +3,7 @@
 //! Invariant: a page fault's address is read before anything else can fault; a frame goes to user mode only when it
 //! is fit for it.
 
-use super::frame::{SYSCALL, TrapFrame, exception};
+use super::frame::{SYSCALL, TrapFrame, exception, fault};
 use super::legacy_pic::VECTORS as LEGACY;
 use super::upcalls;
 use crate::apic::local::{self, ERROR, SPURIOUS};
@@ -108,16 +108,27 @@ extern "C" fn machine_syscall(frame: &mut TrapFrame) -> bool {
     frame.may_use_sysret()
 }
 
-/// A frame that the CPU could not go to user mode with becomes the protection fault that it would be on the other
-/// side, until the upcall has made something better of it (or has ended the thread).
+/// A frame that the CPU could not go to user mode with becomes the fault that it would be on the other side, until the
+/// upcall has made something better of it (or has ended the thread).
 pub(crate) fn make_fit_for_user_mode(frame: &mut TrapFrame) {
     frame.make_user();
     while !frame.is_fit_for_user_mode() {
-        frame.vector = exception::PROTECTION;
-        frame.error_code = 0;
-        (upcalls::get().exception)(frame);
+        if is_canonical(frame.rip) {
+            frame.vector = exception::PAGE_FAULT;
+            frame.error_code = fault::USER | fault::EXECUTE;
+            (upcalls::get().page_fault)(frame, frame.rip);
+        } else {
+            frame.vector = exception::PROTECTION;
+            frame.error_code = 0;
+            (upcalls::get().exception)(frame);
+        }
         frame.make_user();
     }
+}
+
+/// Are the 16 upper bits copies of the one below them? (Tables have four levels here.)
+const fn is_canonical(address: u64) -> bool {
+    (address << 16).cast_signed() >> 16 == address.cast_signed()
 }
 
 const _: () = assert!(SYSCALL == 0x100, "`entry.s` pushes this number");

@@ -218,6 +218,18 @@ impl OpenFile {
         if self.access.write { Ok(()) } else { Err(Errno::EBADF) }
     }
 
+    /// Refuses one that is not for reading at a place of the caller's.
+    pub fn check_read_at(&self) -> Result<(), Errno> {
+        self.check_position()?;
+        self.check_read()
+    }
+
+    /// The same for writing.
+    pub fn check_write_at(&self) -> Result<(), Errno> {
+        self.check_position()?;
+        self.check_write()
+    }
+
     fn check_position(&self) -> Result<(), Errno> {
         if self.file.has_position() { Ok(()) } else { Err(Errno::ESPIPE) }
     }

@@ -127,9 +127,8 @@ impl Pipe {
         let _turn = self.turn_to_read.lock(cx);
         let wanted = into.remaining().min(buffer.len());
         let count = self.peek(cx, buffer.get_mut(..wanted)?)?;
-        let before = into.remaining();
         let put = into.put(cx, buffer.get(..count)?);
-        let arrived = before.saturating_sub(into.remaining());
+        let arrived = if put.is_ok() { count } else { 0 };
         self.remove(cx, arrived);
         Some((arrived, put))
     }

@@ -14,12 +14,13 @@ use crate::error::errno;
 
 /// The most bytes that are moved in one step through kernel memory.
 pub const CHUNK: usize = 4096;
+const PAGE: usize = 4096;
 
 /// Takes the bytes of a read.
 pub trait Sink {
     /// How many more bytes it takes.
     fn remaining(&self) -> usize;
-    /// Takes bytes, at most `remaining()` of them.
+    /// Takes bytes, at most `remaining()` of them. After an error, `remaining()` tells how many of them it took.
     fn put(&mut self, cx: &mut TaskContext, bytes: &[u8]) -> Result<(), Errno>;
 }
 
@@ -27,7 +28,7 @@ pub trait Sink {
 pub trait Source {
     /// How many more bytes it has.
     fn remaining(&self) -> usize;
-    /// Fills all of `into`, at most `remaining()` bytes.
+    /// Fills all of `into`, at most `remaining()` bytes. After an error, `remaining()` tells how many are there.
     fn take(&mut self, cx: &mut TaskContext, into: &mut [u8]) -> Result<(), Errno>;
 }
 
@@ -67,6 +68,37 @@ impl<'a> UserPieces<'a> {
     }
 }
 
+/// How much of a stretch is in its first page.
+fn in_first_page(address: UserAddress, length: usize) -> usize {
+    length.min(PAGE - (address.as_u64() % PAGE as u64) as usize)
+}
+
+impl UserPieces<'_> {
+    /// A stretch that faulted: the pages before the fault are filled, and count.
+    fn put_by_page(&mut self, cx: &mut TaskContext, mut at: UserAddress, mut bytes: &[u8]) -> Result<(), Errno> {
+        while !bytes.is_empty() {
+            let (now, later) = bytes.split_at(in_first_page(at, bytes.len()));
+            user::copy_out(cx, at, now).map_err(errno)?;
+            self.advance(now.len());
+            (at, bytes) = (at.checked_add(now.len() as u64).ok_or(Errno::EFAULT)?, later);
+        }
+        Ok(())
+    }
+
+    /// The same for one that was read.
+    fn take_by_page(&mut self, cx: &mut TaskContext, mut at: UserAddress, into: &mut [u8]) -> Result<(), Errno> {
+        let mut rest = into;
+        while !rest.is_empty() {
+            let length = in_first_page(at, rest.len());
+            let (now, later) = rest.split_at_mut(length);
+            user::copy_in(cx, at, now).map_err(errno)?;
+            self.advance(length);
+            (at, rest) = (at.checked_add(length as u64).ok_or(Errno::EFAULT)?, later);
+        }
+        Ok(())
+    }
+}
+
 impl Sink for UserPieces<'_> {
     fn remaining(&self) -> usize {
         self.remaining
@@ -76,7 +108,9 @@ impl Sink for UserPieces<'_> {
         while !bytes.is_empty() {
             let (address, length) = self.next(bytes.len()).ok_or(Errno::EFAULT)?;
             let (now, later) = bytes.split_at(length);
-            user::copy_out(cx, address, now).map_err(errno)?;
+            if user::copy_out(cx, address, now).is_err() {
+                return self.put_by_page(cx, address, now);
+            }
             self.advance(length);
             bytes = later;
         }
@@ -94,7 +128,9 @@ impl Source for UserPieces<'_> {
         while !rest.is_empty() {
             let (address, length) = self.next(rest.len()).ok_or(Errno::EFAULT)?;
             let (now, later) = rest.split_at_mut(length);
-            user::copy_in(cx, address, now).map_err(errno)?;
+            if user::copy_in(cx, address, now).is_err() {
+                return self.take_by_page(cx, address, now);
+            }
             self.advance(length);
             rest = later;
         }

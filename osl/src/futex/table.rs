@@ -64,7 +64,7 @@ impl Word {
         if !address.as_u64().is_multiple_of(WORD_BYTES) {
             return Err(Errno::EINVAL);
         }
-        if address.as_u64() >= USER_END {
+        if address.as_u64() > USER_END {
             return Err(Errno::EFAULT);
         }
         let space = if is_private { None } else { current_space(cx) };

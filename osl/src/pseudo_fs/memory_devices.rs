@@ -49,8 +49,9 @@ impl MemoryDevice {
             if self.kind == Kind::Random {
                 random::fill(piece);
             }
+            let before = into.remaining();
             if let Err(error) = into.put(cx, piece) {
-                return buffer::partial(done, error);
+                return buffer::partial(done + before - into.remaining(), error);
             }
             done += length;
         }

@@ -9,7 +9,7 @@ use alloc::vec;
 use abi::Errno;
 use abi::signal::*;
 use libkernel::address_space::{UserAddress, user};
-use libkernel::thread::registers::{self, Register, USER_END, UserRegisters};
+use libkernel::thread::registers::{self, Register, UserRegisters};
 use sync::TaskContext;
 
 use super::{extended, stack};
@@ -115,9 +115,6 @@ fn context_of(registers: &UserRegisters) -> SignalContext {
 pub fn pop(cx: &mut TaskContext, task: &Arc<Task>, registers: &mut UserRegisters) -> Result<u64, Errno> {
     let at = UserAddress::new(registers.stack_pointer());
     let mut context: UserContext = user::copy_in_value(cx, at).map_err(errno)?;
-    if context.machine.rip >= USER_END {
-        return Err(Errno::EFAULT);
-    }
     restore_extended(cx, context.machine.extended_state)?;
     for (slot, register) in slots(&mut context.machine).into_iter().zip(PLACES) {
         registers.set(register, *slot);

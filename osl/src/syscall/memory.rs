@@ -67,10 +67,13 @@ pub fn mprotect(caller: &mut Caller<'_>, address: u64, length: u64, protection: 
     if protection & !(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN) != 0 {
         return Err(Errno::EINVAL);
     }
-    let length = range(address, length).map_err(|_| if address.is_multiple_of(PAGE) { Errno::ENOMEM } else { Errno::EINVAL })?;
+    if !address.is_multiple_of(PAGE) {
+        return Err(Errno::EINVAL);
+    }
     if length == 0 {
         return Ok(());
     }
+    let length = range(address, length).map_err(|_| Errno::ENOMEM)?;
     let space = caller.space()?;
     space.protect(caller.cx, UserAddress::new(address), length, bits(protection)).map_err(not_mapped_is(Errno::ENOMEM))
 }
@@ -84,13 +87,18 @@ pub fn mremap(caller: &mut Caller<'_>, old: u64, old_length: u64, new_length: u6
     if fixed && flags & MREMAP_MAYMOVE == 0 {
         return Err(Errno::EINVAL);
     }
-    let old_length = range(old, old_length)?;
-    let new_length = whole_pages(new_length).filter(|&length| length > 0).ok_or(Errno::EINVAL)?;
-    if old_length == 0 || (fixed && range(new, new_length).is_err()) {
+    let new_length = whole_pages(new_length).filter(|&length| length > 0 && length <= USER_END).ok_or(Errno::EINVAL)?;
+    if !old.is_multiple_of(PAGE) || (fixed && range(new, new_length).is_err()) {
         return Err(Errno::EINVAL);
     }
+    // Where nothing is mapped is a bad address before a bad length.
+    let old_length = range(old, old_length).map_err(|_| Errno::EFAULT)?;
     let target = fixed.then(|| UserAddress::new(new));
     let space = caller.space()?;
+    if old_length == 0 {
+        let is_there = space.is_mapped(caller.cx, UserAddress::new(old), 1);
+        return Err(if is_there { Errno::EINVAL } else { Errno::EFAULT });
+    }
     let may_move = flags & MREMAP_MAYMOVE != 0;
     let at = space.remap(caller.cx, UserAddress::new(old), old_length, new_length, may_move, target);
     let at = at.map_err(not_mapped_is(Errno::EFAULT))?;
@@ -127,11 +135,11 @@ fn decode_map(address: u64, length: u64, protection: u32, flags: u32) -> Result<
     let length = whole_pages(length).filter(|&length| length <= USER_END).ok_or(Errno::ENOMEM)?;
     let fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) != 0;
     if fixed {
-        if !address.is_multiple_of(PAGE) {
-            return Err(Errno::EINVAL);
-        }
         if address.checked_add(length).is_none_or(|end| end > USER_END) {
             return Err(Errno::ENOMEM);
+        }
+        if !address.is_multiple_of(PAGE) {
+            return Err(Errno::EINVAL);
         }
     }
     Ok(MapCall {

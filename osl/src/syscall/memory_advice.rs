@@ -6,7 +6,6 @@ use abi::Errno;
 use abi::constant;
 use abi::memory::{MS_ASYNC, MS_INVALIDATE, MS_SYNC};
 use abi::process::limit;
-use alloc::vec::Vec;
 use libkernel::address_space::{UserAddress, user};
 
 use super::Caller;
@@ -17,51 +16,68 @@ const PAGE: u64 = 4096;
 /// `mincore` answers in pieces of so many pages.
 const PIECE: usize = 4096;
 
+/// Others are refused rather than ignored: a program that asks for those relies on them.
+const KNOWN: [u32; 17] = [
+    constant::MADV_DONTNEED,
+    constant::MADV_DONTNEED_LOCKED,
+    constant::MADV_FREE,
+    constant::MADV_POPULATE_READ,
+    constant::MADV_POPULATE_WRITE,
+    constant::MADV_NORMAL,
+    constant::MADV_RANDOM,
+    constant::MADV_SEQUENTIAL,
+    constant::MADV_WILLNEED,
+    constant::MADV_HUGEPAGE,
+    constant::MADV_NOHUGEPAGE,
+    constant::MADV_MERGEABLE,
+    constant::MADV_UNMERGEABLE,
+    constant::MADV_DONTDUMP,
+    constant::MADV_DODUMP,
+    constant::MADV_COLD,
+    constant::MADV_PAGEOUT,
+];
+
 pub fn madvise(caller: &mut Caller<'_>, address: u64, length: u64, advice: u32) -> Result<(), Errno> {
-    let length = range(address, length)?;
+    if !KNOWN.contains(&advice) {
+        return Err(Errno::EINVAL);
+    }
+    let extent = Extent::of(address, length).filter(|extent| extent.length > 0 || length == 0).ok_or(Errno::EINVAL)?;
+    if extent.length == 0 {
+        return Ok(());
+    }
     match advice {
-        constant::MADV_DONTNEED | constant::MADV_DONTNEED_LOCKED | constant::MADV_FREE if length > 0 => {
+        constant::MADV_DONTNEED | constant::MADV_DONTNEED_LOCKED | constant::MADV_FREE => {
+            // What is mapped of it goes, also when not all of it is.
             let space = caller.space()?;
-            space.discard(caller.cx, UserAddress::new(address), length).map_err(not_mapped_is(Errno::ENOMEM))
+            let inside = extent.length.min(USER_END.saturating_sub(address));
+            if inside > 0 {
+                space.discard(caller.cx, UserAddress::new(address), inside).map_err(not_mapped_is(Errno::ENOMEM))?;
+            }
+            if inside == extent.length { Ok(()) } else { Err(Errno::ENOMEM) }
         }
         constant::MADV_POPULATE_READ | constant::MADV_POPULATE_WRITE => {
             let write = advice == constant::MADV_POPULATE_WRITE;
-            if touch(caller, UserAddress::new(address), length, write) { Ok(()) } else { Err(Errno::ENOMEM) }
+            let is_inside = range(address, extent.length).is_ok();
+            if is_inside && touch(caller, UserAddress::new(address), extent.length, write) { Ok(()) } else { Err(Errno::ENOMEM) }
         }
-        constant::MADV_DONTNEED
-        | constant::MADV_DONTNEED_LOCKED
-        | constant::MADV_FREE
-        | constant::MADV_NORMAL
-        | constant::MADV_RANDOM
-        | constant::MADV_SEQUENTIAL
-        | constant::MADV_WILLNEED
-        | constant::MADV_HUGEPAGE
-        | constant::MADV_NOHUGEPAGE
-        | constant::MADV_MERGEABLE
-        | constant::MADV_UNMERGEABLE
-        | constant::MADV_DONTDUMP
-        | constant::MADV_DODUMP
-        | constant::MADV_COLD
-        | constant::MADV_PAGEOUT => Ok(()),
-        // Refused rather than ignored: a program that asks for these relies on them.
-        _ => Err(Errno::EINVAL),
+        _ => mapped(caller, extent),
     }
 }
 
 /// Files live in memory, so there is nothing to write back; the range must be mapped all the same.
 pub fn msync(caller: &mut Caller<'_>, address: u64, length: u64, flags: u32) -> Result<(), Errno> {
     let both = MS_ASYNC | MS_SYNC;
-    if flags & !(both | MS_INVALIDATE) != 0 || flags & both == both {
+    if flags & !(both | MS_INVALIDATE) != 0 || flags & both == both || !address.is_multiple_of(PAGE) {
         return Err(Errno::EINVAL);
     }
-    let length = range(address, length).map_err(|_| if address.is_multiple_of(PAGE) { Errno::ENOMEM } else { Errno::EINVAL })?;
-    mapped(caller, address, length)
+    let extent = Extent::of(address, length).ok_or(Errno::ENOMEM)?;
+    mapped(caller, extent)
 }
 
 /// Every mapped page counts as in memory: there is no disk that it could be on instead.
 pub fn mincore(caller: &mut Caller<'_>, address: u64, length: u64, result: UserAddress) -> Result<(), Errno> {
     let length = range(address, length).map_err(|_| if address.is_multiple_of(PAGE) { Errno::ENOMEM } else { Errno::EINVAL })?;
-    mapped(caller, address, length)?;
+    mapped(caller, Extent { start: address, length })?;
     let pages = usize::try_from(length / PAGE).map_err(|_| Errno::ENOMEM)?;
     let ones = [1_u8; PIECE];
     let mut done = 0;
@@ -75,20 +91,18 @@ pub fn mincore(caller: &mut Caller<'_>, address: u64, length: u64, result: UserA
 
 /// Nothing is ever moved out of memory, so a lock only has to bring the pages in.
 pub fn mlock(caller: &mut Caller<'_>, address: u64, length: u64) -> Result<(), Errno> {
-    let start = address & !(PAGE - 1);
-    let length = length.checked_add(address - start).ok_or(Errno::EINVAL)?;
-    let length = range(start, length)?;
     let granted = caller.process().soft_limit(caller.cx, limit::LOCKED_MEMORY);
     if !caller.credentials().is_privileged() {
         if granted == 0 {
             return Err(Errno::EPERM);
         }
-        if length > granted {
+        if whole_pages(length.wrapping_add(address % PAGE)) > granted {
             return Err(Errno::ENOMEM);
         }
     }
-    mapped(caller, start, length)?;
-    touch(caller, UserAddress::new(start), length, false);
+    let extent = Extent::around(address, length).ok_or(Errno::EINVAL)?;
+    mapped(caller, extent)?;
+    touch(caller, UserAddress::new(extent.start), extent.length, false);
     Ok(())
 }
 
@@ -100,10 +114,7 @@ pub fn mlock2(caller: &mut Caller<'_>, address: u64, length: u64, flags: u32) ->
 }
 
 pub fn munlock(caller: &mut Caller<'_>, address: u64, length: u64) -> Result<(), Errno> {
-    let start = address & !(PAGE - 1);
-    let length = length.checked_add(address - start).ok_or(Errno::EINVAL)?;
-    let length = range(start, length)?;
-    mapped(caller, start, length)
+    mapped(caller, Extent::around(address, length).ok_or(Errno::EINVAL)?)
 }
 
 pub fn mlockall(caller: &mut Caller<'_>, flags: u32) -> Result<(), Errno> {
@@ -129,23 +140,39 @@ pub(super) fn touch(caller: &mut Caller<'_>, start: UserAddress, length: u64, wr
     true
 }
 
-/// `ENOMEM` unless every page of the range is mapped.
-fn mapped(caller: &mut Caller<'_>, address: u64, length: u64) -> Result<(), Errno> {
+/// `ENOMEM` unless every page of it is mapped.
+fn mapped(caller: &mut Caller<'_>, extent: Extent) -> Result<(), Errno> {
+    let Extent { start, length } = extent;
+    if length == 0 {
+        return Ok(());
+    }
     let space = caller.space()?;
-    let regions: Vec<(u64, u64)> = space.regions(caller.cx).iter().map(|region| (region.start.as_u64(), region.end.as_u64())).collect();
-    let end = address.checked_add(length).ok_or(Errno::ENOMEM)?;
-    if covers(&regions, address, end) { Ok(()) } else { Err(Errno::ENOMEM) }
+    if space.is_mapped(caller.cx, UserAddress::new(start), length) { Ok(()) } else { Err(Errno::ENOMEM) }
 }
 
-/// Whether sorted regions leave no gap between `start` and `end`.
-fn covers(regions: &[(u64, u64)], start: u64, end: u64) -> bool {
-    let mut reached = start;
-    for &(first, last) in regions {
-        if first <= reached && reached < last {
-            reached = last;
-        }
+/// Rounded up; as on Linux, a length that wraps then is none.
+fn whole_pages(length: u64) -> u64 {
+    length.checked_next_multiple_of(PAGE).unwrap_or(0)
+}
+
+/// Whole pages, wherever they are; their end does not wrap.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Extent {
+    start: u64,
+    length: u64,
+}
+
+impl Extent {
+    fn of(start: u64, length: u64) -> Option<Self> {
+        let length = whole_pages(length);
+        let is_sound = start.is_multiple_of(PAGE) && start.checked_add(length).is_some();
+        is_sound.then_some(Self { start, length })
     }
-    reached >= end
+
+    /// With the whole of the pages that it begins and ends in.
+    fn around(address: u64, length: u64) -> Option<Self> {
+        Self::of(address / PAGE * PAGE, length.wrapping_add(address % PAGE))
+    }
 }
 
 #[cfg(test)]
@@ -153,11 +180,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_gap_is_not_covered() {
-        let regions = [(0x1000, 0x3000), (0x3000, 0x4000), (0x6000, 0x7000)];
-        assert!(covers(&regions, 0x1000, 0x4000));
-        assert!(covers(&regions, 0x2000, 0x2000));
-        assert!(!covers(&regions, 0x2000, 0x5000));
-        assert!(!covers(&regions, 0x5000, 0x7000));
+    fn an_extent_is_whole_pages_and_does_not_wrap() {
+        assert_eq!(Extent::of(0x1000, 1), Some(Extent { start: 0x1000, length: 0x1000 }));
+        assert_eq!(Extent::of(0x1001, 1), None);
+        assert_eq!(Extent::of(0x1000, u64::MAX), Some(Extent { start: 0x1000, length: 0 }));
+        assert_eq!(Extent::of(u64::MAX - 0xfff, 0x1000), None);
+        assert_eq!(Extent::around(0x1fff, 2), Some(Extent { start: 0x1000, length: 0x2000 }));
     }
 }

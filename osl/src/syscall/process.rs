@@ -11,6 +11,7 @@ use abi::signal::SIGCHLD;
 use libkernel::address_space::{UserAddress, user};
 use zerocopy::{FromZeros, IntoBytes};
 
+use super::memory::USER_END;
 use super::{Caller, process_descriptor};
 use crate::elf::stack::Strings;
 use crate::error::errno;
@@ -85,10 +86,11 @@ pub fn clone3(caller: &mut Caller<'_>, at: UserAddress, size: usize) -> Result<i
     if is_odd(&arguments) {
         return Err(Errno::EINVAL);
     }
+    let top = arguments.stack.checked_add(arguments.stack_size).filter(|&top| top <= USER_END).ok_or(Errno::EINVAL)?;
     let request = Request {
         flags: arguments.flags,
         exit_signal: u32::try_from(arguments.exit_signal).map_err(|_| Errno::EINVAL)?,
-        stack: arguments.stack.checked_add(arguments.stack_size).ok_or(Errno::EINVAL)?,
+        stack: top,
         parent_thread: arguments.parent_thread,
         child_thread: arguments.child_thread,
         thread_storage: arguments.thread_storage,

@@ -11,6 +11,7 @@ use libkernel::sched::load::UNIT;
 use libkernel::{clock, random, sched};
 
 use super::Caller;
+use super::memory::USER_END;
 use crate::error::errno;
 use crate::process;
 
@@ -48,9 +49,14 @@ pub fn getrandom(caller: &mut Caller<'_>, at: UserAddress, count: usize, flags: 
         return Err(Errno::EINVAL);
     }
     let count = count.min(RANDOM_MOST);
+    if at.checked_add(count as u64).is_none_or(|end| end.as_u64() > USER_END) {
+        return Err(Errno::EFAULT);
+    }
     let mut done = 0;
     let mut bytes = [0; RANDOM_PIECE];
-    while let Some(piece) = bytes.get_mut(..RANDOM_PIECE.min(count - done)).filter(|piece| !piece.is_empty()) {
+    // No piece goes across the end of a page: what comes before one that is not there counts.
+    let length = |done: usize| (RANDOM_PIECE - (at.as_u64() as usize + done) % RANDOM_PIECE).min(count - done);
+    while let Some(piece) = bytes.get_mut(..length(done)).filter(|piece| !piece.is_empty()) {
         random::fill(piece);
         let place = at.as_u64().checked_add(done as u64).ok_or(Errno::EFAULT);
         let copied = place.and_then(|place| user::copy_out(caller.cx, UserAddress::new(place), piece).map_err(errno));

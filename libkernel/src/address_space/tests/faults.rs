@@ -21,8 +21,8 @@ fn nothing_is_mapped_where_null_pointers_hit_or_outside_the_user_half() {
     let _alone = on_host::alone();
     let (space, mut cx) = (AddressSpace::new().unwrap(), context());
     let mut try_at = |start, pages| space.map(&mut cx, request(Placement::Fixed(UserAddress::new(start)), pages));
-    assert_eq!(try_at(0, 1), Err(KernelError::Denied));
-    assert_eq!(try_at(LOWEST - PAGE, 2), Err(KernelError::Denied));
+    assert_eq!(try_at(0, 1), Err(KernelError::Forbidden));
+    assert_eq!(try_at(LOWEST - PAGE, 2), Err(KernelError::Forbidden));
     assert_eq!(try_at(USER_END - PAGE, 2), Err(KernelError::NoMemory));
     assert_eq!(try_at(u64::MAX - PAGE + 1, 1), Err(KernelError::NoMemory));
     assert_eq!(try_at(LOWEST + 1, 1), Err(KernelError::Invalid));

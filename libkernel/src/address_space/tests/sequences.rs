@@ -272,6 +272,11 @@ impl World {
         let place = target.map(at);
         let moved = space.remap(cx, at(page), count * PAGE, new * PAGE, may_move, place);
         let Ok(to) = moved else { return };
+        if target.is_none() && new <= count {
+            // Only cut: what is kept may have gaps behind its first page, and what goes too.
+            assert!(oracle.contains_key(&page) && to == at(page), "what was not mapped was cut");
+            return oracle.retain(|at, _| !pages(page + new, count - new).contains(at));
+        }
         assert!(pages(page, count).all(|page| oracle.contains_key(&page)), "what was not mapped was moved");
         let to = to.as_u64() / PAGE;
         assert!(to == page || target.map_or(may_move, |target| target == to), "it moved from {page} to {to}");

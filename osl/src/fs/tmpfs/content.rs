@@ -174,7 +174,8 @@ impl Content {
 
     /// Copies bytes from `at` on out of the file.
     pub(super) fn read(&self, cx: &mut TaskContext, below: Below<'_>, at: u64, into: &mut dyn Sink) -> Result<usize, Errno> {
-        let mut bytes = buffer::chunk(into.remaining())?;
+        let total = into.remaining();
+        let mut bytes = buffer::chunk(total)?;
         let mut done = 0;
         while into.remaining() > 0 {
             let Some(from) = at.checked_add(done as u64) else { break };
@@ -193,7 +194,7 @@ impl Content {
                 into.put(cx, piece)
             });
             if let Err(error) = step {
-                return buffer::partial(done, error);
+                return buffer::partial(total.saturating_sub(into.remaining()), error);
             }
             done += length;
         }
@@ -213,11 +214,18 @@ impl Content {
             let at = begin + done as u64;
             let length = (total - done).min(PAGE_BYTES - offset_in_page(at));
             let piece = bytes.get_mut(..length).ok_or(Errno::EINVAL)?;
-            let step = from.take(cx, piece).and_then(|()| self.put(cx, below, at, piece));
-            if let Err(error) = step {
+            let before = from.remaining();
+            let taken = from.take(cx, piece);
+            let count = before.saturating_sub(from.remaining());
+            // What came before a fault is written.
+            let step = match piece.get(..count).filter(|came| !came.is_empty()) {
+                Some(came) => self.put(cx, below, at, came),
+                None => Ok(()),
+            };
+            done += if step.is_ok() { count } else { 0 };
+            if let Err(error) = step.and(taken) {
                 return buffer::partial(done, error);
             }
-            done += length;
         }
         Ok(done)
     }

@@ -13,6 +13,7 @@ use libkernel::address_space::UserAddress;
 use libkernel::address_space::user::{self, UserSlice};
 
 use super::super::Caller;
+use super::super::memory::USER_END;
 use crate::error::errno;
 use crate::file::OpenFile;
 use crate::fs::Kind;
@@ -24,21 +25,41 @@ pub const LIMIT: usize = 0x7fff_f000;
 /// The most pieces of a scattered buffer (`UIO_MAXIOV`).
 const PIECES: u32 = 1024;
 
-fn whole(slice: UserSlice) -> [Iovec; 1] {
-    [Iovec { base: slice.address().as_u64(), length: slice.length() as u64 }]
+/// All of it, if it lies in the user half: asked of what is empty, too.
+fn whole(slice: UserSlice) -> Result<[Iovec; 1], Errno> {
+    let piece = Iovec { base: slice.address().as_u64(), length: slice.length() as u64 };
+    if is_in_user_half(piece.base, piece.length) { Ok([piece]) } else { Err(Errno::EFAULT) }
 }
 
-/// The pieces that a program lists, checked as Linux does: no total above what a signed word holds.
+fn is_in_user_half(base: u64, length: u64) -> bool {
+    base.checked_add(length).is_some_and(|end| end <= USER_END)
+}
+
+/// The pieces that a program lists, checked as Linux does: each no longer than a signed word says, and in the user half.
 pub fn pieces_in(caller: &mut Caller<'_>, at: UserAddress, count: u32) -> Result<Vec<Iovec>, Errno> {
+    let pieces = pieces_of_any(caller, at, count)?;
+    let mut left = LIMIT as u64;
+    for piece in &pieces {
+        let length = piece.length.min(left);
+        if !is_in_user_half(piece.base, length) {
+            return Err(Errno::EFAULT);
+        }
+        left -= length;
+    }
+    Ok(pieces)
+}
+
+/// The same for pieces of another's memory.
+pub fn pieces_of_any(caller: &mut Caller<'_>, at: UserAddress, count: u32) -> Result<Vec<Iovec>, Errno> {
     if count > PIECES {
         return Err(Errno::EINVAL);
     }
-    let mut pieces = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
-    let mut total = 0u64;
+    let mut pieces = Vec::new();
+    pieces.try_reserve_exact(usize::try_from(count).unwrap_or(0)).map_err(|_| Errno::ENOMEM)?;
     for index in 0..u64::from(count) {
         let place = at.as_u64().checked_add(index * 16).ok_or(Errno::EFAULT)?;
         let piece: Iovec = user::copy_in_value(caller.cx, UserAddress::new(place)).map_err(errno)?;
-        total = total.checked_add(piece.length).filter(|&sum| i64::try_from(sum).is_ok()).ok_or(Errno::EINVAL)?;
+        i64::try_from(piece.length).map_err(|_| Errno::EINVAL)?;
         pieces.push(piece);
     }
     Ok(pieces)
@@ -50,7 +71,8 @@ fn offset_in(offset: i64) -> Result<u64, Errno> {
 
 pub fn read(caller: &mut Caller<'_>, fd: i32, slice: UserSlice) -> Result<usize, Errno> {
     let open = caller.files().get_usable(caller.cx, fd)?;
-    open.read(caller.cx, &mut UserPieces::new(&whole(slice), LIMIT))
+    open.check_read()?;
+    open.read(caller.cx, &mut UserPieces::new(&whole(slice)?, LIMIT))
 }
 
 pub fn readv(caller: &mut Caller<'_>, fd: i32, at: UserAddress, count: u32) -> Result<usize, Errno> {
@@ -63,7 +85,8 @@ pub fn readv(caller: &mut Caller<'_>, fd: i32, at: UserAddress, count: u32) -> R
 pub fn pread64(caller: &mut Caller<'_>, fd: i32, slice: UserSlice, offset: i64) -> Result<usize, Errno> {
     let offset = offset_in(offset)?;
     let open = caller.files().get_usable(caller.cx, fd)?;
-    open.read_at(caller.cx, offset, &mut UserPieces::new(&whole(slice), LIMIT))
+    open.check_read_at()?;
+    open.read_at(caller.cx, offset, &mut UserPieces::new(&whole(slice)?, LIMIT))
 }
 
 pub fn preadv(caller: &mut Caller<'_>, fd: i32, at: UserAddress, count: u32, offset: i64) -> Result<usize, Errno> {
@@ -75,7 +98,8 @@ pub fn preadv(caller: &mut Caller<'_>, fd: i32, at: UserAddress, count: u32, off
 
 pub fn write(caller: &mut Caller<'_>, fd: i32, slice: UserSlice) -> Result<usize, Errno> {
     let open = caller.files().get_usable(caller.cx, fd)?;
-    let written = open.write(caller.cx, &mut UserPieces::new(&whole(slice), LIMIT));
+    open.check_write()?;
+    let written = open.write(caller.cx, &mut UserPieces::new(&whole(slice)?, LIMIT));
     signal_broken_pipe(caller, &open, written)
 }
 
@@ -90,7 +114,8 @@ pub fn writev(caller: &mut Caller<'_>, fd: i32, at: UserAddress, count: u32) -> 
 pub fn pwrite64(caller: &mut Caller<'_>, fd: i32, slice: UserSlice, offset: i64) -> Result<usize, Errno> {
     let offset = offset_in(offset)?;
     let open = caller.files().get_usable(caller.cx, fd)?;
-    open.write_at(caller.cx, offset, &mut UserPieces::new(&whole(slice), LIMIT))
+    open.check_write_at()?;
+    open.write_at(caller.cx, offset, &mut UserPieces::new(&whole(slice)?, LIMIT))
 }
 
 pub fn pwritev(caller: &mut Caller<'_>, fd: i32, at: UserAddress, count: u32, offset: i64) -> Result<usize, Errno> {

@@ -13,8 +13,7 @@ use libkernel::address_space::{AddressSpace, UserAddress, user};
 
 use super::super::Caller;
 use super::super::limits::may_change;
-use super::super::memory::USER_END;
-use super::bytes::{LIMIT, pieces_in};
+use super::bytes::{LIMIT, pieces_in, pieces_of_any};
 use crate::process;
 
 const PAGE: u64 = 4096;
@@ -45,14 +44,11 @@ fn move_bytes(caller: &mut Caller<'_>, number: i32, lists: &Lists, flags: u64, w
         return Err(Errno::EINVAL);
     }
     let mut own = Pieces::new(pieces_in(caller, lists.own.0, lists.own.1)?, LIMIT as u64);
-    if own.list.iter().any(|piece| piece.base.checked_add(piece.length).is_none_or(|end| end > USER_END)) {
-        return Err(Errno::EFAULT);
-    }
     // Nothing to move is answered before anybody looks for the process, as on Linux.
     if own.next().is_none() {
         return Ok(0);
     }
-    let mut theirs = Pieces::new(pieces_in(caller, lists.theirs.0, lists.theirs.1)?, u64::MAX);
+    let mut theirs = Pieces::new(pieces_of_any(caller, lists.theirs.0, lists.theirs.1)?, u64::MAX);
     if theirs.next().is_none() {
         return Ok(0);
     }
