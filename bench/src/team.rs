@@ -1,6 +1,7 @@
 //! Workers that do the same at the same time, each on a CPU of its own: threads of one process, or processes.
 //!
-//! Invariant: nobody begins before all are ready, and what they prepare and tidy up is not counted.
+//! Invariant: nobody begins before all are ready, nor tidies up before all have ended: only the work is counted, and only work
+//! runs beside it.
 
 use crate::system::{address, call, fail, must, now};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -32,6 +33,7 @@ pub trait Work {
 struct Board {
     ready: AtomicU32,
     go: AtomicU32,
+    done: AtomicU32,
     began: [AtomicU64; MOST],
     ended: [AtomicU64; MOST],
 }
@@ -43,12 +45,12 @@ pub fn throughput<W: Work>(sharing: Sharing, width: usize) -> u64 {
     match sharing {
         Sharing::Shared => std::thread::scope(|scope| {
             for index in 0..width {
-                scope.spawn(move || work::<W>(board, index));
+                scope.spawn(move || work::<W>(board, index, width));
             }
             start(board, width);
         }),
         Sharing::Separate => {
-            let children: Vec<i32> = (0..width).map(|index| fork(|| work::<W>(board, index))).collect();
+            let children: Vec<i32> = (0..width).map(|index| fork(|| work::<W>(board, index, width))).collect();
             start(board, width);
             children.into_iter().for_each(wait_for);
         }
@@ -61,7 +63,7 @@ pub fn throughput<W: Work>(sharing: Sharing, width: usize) -> u64 {
     u64::try_from(operations * 1_000_000_000 / u128::from((ended - began).max(1))).unwrap_or(u64::MAX)
 }
 
-fn work<W: Work>(board: &Board, index: usize) {
+fn work<W: Work>(board: &Board, index: usize, width: usize) {
     stay_on(index);
     let mut place = W::prepare();
     board.ready.fetch_add(1, Ordering::AcqRel);
@@ -70,19 +72,26 @@ fn work<W: Work>(board: &Board, index: usize) {
     board.began[index].store(nanoseconds(), Ordering::Release);
     W::run(&mut place);
     board.ended[index].store(nanoseconds(), Ordering::Release);
+    board.done.fetch_add(1, Ordering::AcqRel);
+    wake(&board.done);
+    wait_for_all(&board.done, width);
     W::tidy(place);
 }
 
 fn start(board: &Board, width: usize) {
-    loop {
-        let ready = board.ready.load(Ordering::Acquire);
-        if ready as usize == width {
-            break;
-        }
-        wait_while(&board.ready, ready);
-    }
+    wait_for_all(&board.ready, width);
     board.go.store(1, Ordering::Release);
     wake(&board.go);
+}
+
+fn wait_for_all(count: &AtomicU32, width: usize) {
+    loop {
+        let there = count.load(Ordering::Acquire);
+        if there as usize == width {
+            return;
+        }
+        wait_while(count, there);
+    }
 }
 
 fn nanoseconds() -> u64 {
