@@ -17,9 +17,11 @@ pub enum Slot {
     Timers = 1,
     /// Time for trouble, in kernels that are built to be shaken.
     Disturbance = 2,
+    /// What runs is to be charged to the program or to the kernel.
+    Sample = 3,
 }
 
-const SLOTS: usize = 3;
+const SLOTS: usize = 4;
 const NEVER: u64 = u64::MAX;
 
 #[derive(Clone, Copy)]
@@ -112,9 +114,9 @@ mod tests {
     fn the_timer_is_armed_for_the_earliest_slot() {
         let mut due = Due::NOTHING;
         assert_eq!(due.earliest(), NEVER);
-        due.slots = [30, 20, NEVER];
+        due.slots = [30, 20, NEVER, NEVER];
         assert_eq!(due.earliest(), 20);
-        assert_eq!(due.take_due(20), [false, true, false]);
+        assert_eq!(due.take_due(20), [false, true, false, false]);
         assert_eq!(due.earliest(), 30);
     }
 }

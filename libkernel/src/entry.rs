@@ -7,7 +7,7 @@ use crate::cross_call;
 use crate::interrupt;
 use crate::memory;
 use crate::sched::preempt;
-use crate::thread::current;
+use crate::thread::{accounting, current};
 use crate::thread::registers::UserRegisters;
 use crate::thread::user::{self, Access, Fault};
 use machine::apic::local;
@@ -18,13 +18,14 @@ use sync::{IrqContext, IrqOff, TaskContext, cpu};
 /// An interrupt: runs its handler, then whoever has the best right to this CPU.
 #[allow(unsafe_code)]
 pub fn interrupt(frame: &mut TrapFrame, vector: u8) {
-    let cx = frame.from_user().then(user::left);
+    let cx = frame.from_user().then(current::enter);
     interrupt::count(vector, &IrqOff::new());
     {
         // SAFETY: this is the door: interrupts are off, and the context is gone before anything else happens.
         let context = unsafe { IrqContext::enter() };
         dispatch(&context, vector);
     }
+    accounting::sample_if_due(cx.is_none());
     local::end_of_interrupt();
     match cx {
         Some(mut cx) => user::before_return(&mut cx, UserRegisters::of(frame)),

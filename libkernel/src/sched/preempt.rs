@@ -10,12 +10,14 @@ use super::switch::schedule;
 use super::{balance, disturb};
 use crate::alarm::{self, Slot};
 use crate::clock;
+use crate::thread::accounting;
 use sync::{IrqContext, IrqOff, cpu};
 
 /// Called once, at boot, before the first thread is queued.
 pub(super) fn initialise() {
     cpu::set_preemption_point(change_here);
     alarm::set_called(Slot::Slice, slice_is_over);
+    accounting::initialise();
     disturb::initialise();
 }
 

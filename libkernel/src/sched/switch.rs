@@ -60,6 +60,7 @@ fn change(here: CpuId, leaving: Option<Arc<Thread>>, next: Option<Arc<Thread>>, 
     let from = Arc::as_ptr(leaving.as_ref().unwrap_or_else(|| idle_thread(here)));
     if leaving.is_none() {
         IDLE.remove(here);
+        accounting::begin_samples(&mut irq);
         disturb::begin();
     }
     let to = next.unwrap_or_else(|| Arc::clone(idle_thread(here)));

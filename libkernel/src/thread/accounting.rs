@@ -1,13 +1,22 @@
-//! Who used how much CPU time, by time stamps at every crossing, not by sampling.
+//! Who used how much CPU time: how much, by time stamps at every change of threads; in ring 3 or in the kernel, by samples.
 //!
 //! Invariant: a CPU's ledger is written by that CPU alone, with interrupts off; `since` is `WRITING` meanwhile, so a
 //! reader on another CPU can tell that it saw a half-written entry, and looks again. The ledger itself says whose time
 //! is running: a thread's seat changes a moment before or after, and what is read must never go back. All is counted in
 //! ticks of the time-stamp counter, which only readers turn into nanoseconds.
+//!
+//! A thread's time goes to the column in which the last sample found it: so system calls and faults read no clock, and each
+//! column gets its share in the long run. A sample that finds another column changes what comes, not what was told already.
 
 use super::thread::Thread;
+use super::current;
+use crate::alarm::{self, Slot};
+use crate::clock;
 use machine::clock::tsc;
-use sync::{Counter, CpuId, IrqOff, MAXIMUM_CPUS, PerCpu, Published, fence_full};
+use sync::{Counter, CpuId, Flag, IrqContext, IrqOff, MAXIMUM_CPUS, PerCpu, Published, fence_full};
+
+/// How far samples are apart, on a CPU that is not idle.
+const SAMPLE_EVERY_NS: u64 = 4_000_000;
 
 /// What a CPU is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,6 +42,8 @@ pub struct CpuTimes {
 
 /// One thread's account.
 pub(crate) struct Account {
+    /// The last sample found it in the kernel.
+    in_kernel: Flag,
     user_ticks: Counter,
     system_ticks: Counter,
     pub(crate) voluntary_switches: Counter,
@@ -42,14 +53,26 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    pub(crate) const fn new() -> Self {
+    /// Of a thread with a program, or of one of the kernel's own.
+    pub(crate) const fn new(has_program: bool) -> Self {
         Account {
+            in_kernel: Flag::new(!has_program),
             user_ticks: Counter::new(0),
             system_ticks: Counter::new(0),
             voluntary_switches: Counter::new(0),
             involuntary_switches: Counter::new(0),
             faults: Counter::new(0),
         }
+    }
+}
+
+impl Account {
+    fn found(&self, in_kernel: bool) {
+        if in_kernel { self.in_kernel.set() } else { self.in_kernel.clear() }
+    }
+
+    fn mode(&self) -> Mode {
+        if self.in_kernel.is_set() { Mode::System } else { Mode::User }
     }
 }
 
@@ -64,6 +87,7 @@ struct Ledger {
     /// The number of the thread that is charged next.
     runs: Published<u64>,
     spent: [Counter; 3],
+    is_sample_due: Flag,
 }
 
 static LEDGERS: PerCpu<Ledger> = PerCpu::new(
@@ -73,6 +97,7 @@ static LEDGERS: PerCpu<Ledger> = PerCpu::new(
             mode: Published::<u8>::new(Mode::System as u8),
             runs: Published::<u64>::new(NOBODY),
             spent: [const { Counter::new(0) }; 3],
+            is_sample_due: Flag::new(false),
         }
     }; MAXIMUM_CPUS],
 );
@@ -95,19 +120,37 @@ fn turn(thread: Option<&Thread>, next: Mode, runs: u64, irq: &IrqOff) {
     ledger.since.store(now);
 }
 
-/// Ring 3 was left: by `thread`.
-pub(crate) fn enter_kernel(thread: &Thread, irq: &IrqOff) {
-    turn(Some(thread), Mode::System, thread.id(), irq);
-}
-
-/// Ring 3 is about to be entered.
-pub(crate) fn enter_user(thread: &Thread, irq: &IrqOff) {
-    turn(Some(thread), Mode::User, thread.id(), irq);
-}
-
 /// This CPU goes from one thread to another.
 pub(crate) fn switch(from: &Thread, to: &Thread, irq: &IrqOff) {
-    turn(Some(from), if to.is_idle() { Mode::Idle } else { Mode::System }, to.id(), irq);
+    turn(Some(from), if to.is_idle() { Mode::Idle } else { to.account.mode() }, to.id(), irq);
+}
+
+/// Called once, at boot, before there are programs.
+pub(crate) fn initialise() {
+    alarm::set_called(Slot::Sample, |_: &IrqContext| LEDGERS.mine(&IrqOff::new()).is_sample_due.set());
+}
+
+/// This CPU is not idle any more: it is sampled until it is again.
+pub(crate) fn begin_samples(irq: &mut IrqOff) {
+    alarm::bring_forward(Slot::Sample, clock::now() + SAMPLE_EVERY_NS, irq);
+}
+
+/// An interrupt was handled that came out of ring 3, or out of the kernel: takes a sample, if one is due.
+pub(crate) fn sample_if_due(was_in_kernel: bool) {
+    let mut irq = IrqOff::new();
+    let ledger = LEDGERS.mine(&irq);
+    if !ledger.is_sample_due.is_set() {
+        return;
+    }
+    ledger.is_sample_due.clear();
+    let Some(thread) = current::on_this_cpu(&irq).filter(|thread| !thread.is_idle()) else { return };
+    sample(thread, was_in_kernel, &irq);
+    begin_samples(&mut irq);
+}
+
+fn sample(thread: &Thread, was_in_kernel: bool, irq: &IrqOff) {
+    thread.account.found(was_in_kernel);
+    turn(Some(thread), thread.account.mode(), thread.id(), irq);
 }
 
 /// This CPU begins its ledger, in the idle thread.
@@ -201,8 +244,8 @@ mod tests {
                 begin(&IrqOff::new());
                 for _ in 0..20_000 {
                     switch(&other, &one, &IrqOff::new());
-                    enter_user(&one, &IrqOff::new());
-                    enter_kernel(&one, &IrqOff::new());
+                    sample(&one, false, &IrqOff::new());
+                    sample(&one, true, &IrqOff::new());
                     switch(&one, &other, &IrqOff::new());
                 }
                 DONE.set();

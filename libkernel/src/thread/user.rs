@@ -4,13 +4,13 @@
 //! wants this thread's attention"; so neither can come between the look and the way out.
 
 use super::registers::{UserRegisters, with_private};
-use super::{accounting, current};
+use super::current;
 use crate::memory::{Translation, kernel_map};
 use alloc::sync::Arc;
 use core::any::Any;
 use core::ops::Deref;
 use machine::trap::frame::TrapFrame;
-use sync::{IrqOff, Once, PreemptOff, TaskContext, cpu};
+use sync::{Once, PreemptOff, TaskContext, cpu};
 
 /// What a program tried to do with an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -105,19 +105,11 @@ pub fn set_memory(cx: &mut TaskContext, memory: Option<Arc<dyn UserMemory>>) {
 /// Ring 3 was left through a system call, a fault or an exception: does `work`, and settles what waits before the
 /// program may go on. Entered, and left, with interrupts off.
 pub fn serve(frame: &mut TrapFrame, work: impl FnOnce(&mut TaskContext, &mut UserRegisters)) {
-    let mut cx = left();
+    let mut cx = current::enter();
     cpu::enable_interrupts();
     let registers = UserRegisters::of(frame);
     work(&mut cx, registers);
     before_return(&mut cx, registers);
-}
-
-/// Ring 3 was left just now: the account changes, and the kernel has a context.
-pub(crate) fn left() -> TaskContext {
-    let cx = current::enter();
-    let irq = IrqOff::new();
-    accounting::enter_kernel(current::of(&cx), &irq);
-    cx
 }
 
 /// Gives the CPU to whoever has a better right to it, calls the hook for whoever wants attention, until nobody
@@ -135,8 +127,6 @@ pub fn before_return(cx: &mut TaskContext, registers: &mut UserRegisters) {
                 hook(cx, registers);
             }
         } else {
-            let irq = IrqOff::new();
-            accounting::enter_user(current::of(cx), &irq);
             return;
         }
     }

@@ -12,12 +12,16 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    pub(crate) const fn new() -> Self {
+    pub(crate) const fn new(_: bool) -> Self {
         Account { voluntary_switches: Counter::new(0), involuntary_switches: Counter::new(0) }
     }
 }
 
 pub(crate) fn begin(_: &IrqOff) {}
+
+pub(crate) fn initialise() {}
+
+pub(crate) fn begin_samples(_: &mut IrqOff) {}
 
 pub(crate) fn switch(_: &Thread, _: &Thread, _: &IrqOff) {}
 
