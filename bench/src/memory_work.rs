@@ -32,51 +32,56 @@ pub struct Sweep;
 impl Work for Sweep {
     type Place = *mut u8;
     const NAME: &'static str = "sweep";
-    const OPERATIONS: u64 = 6 * Fault::OPERATIONS;
+    const OPERATIONS: u64 = 6 * PAGES as u64;
 
     fn prepare() -> *mut u8 {
-        let mut place = Fault::prepare();
-        Fault::run(&mut place);
-        place
+        touched()
     }
 
     fn run(place: &mut *mut u8) {
         for page in 0..Self::OPERATIONS as usize {
             // SAFETY: a page inside the region, which nobody else uses.
-            unsafe { std::ptr::write_bytes(place.add(page % Fault::OPERATIONS as usize * PAGE), page as u8, PAGE) };
+            unsafe { std::ptr::write_bytes(place.add(page % PAGES * PAGE), page as u8, PAGE) };
         }
     }
 
     fn tidy(place: *mut u8) {
-        Fault::tidy(place);
+        unmap(place, PAGES * PAGE);
     }
 }
 
-/// First writes to pages of a region, one after the other.
+/// First writes to pages, one after the other, of a region that is made for it and taken away again: one operation is a page, as
+/// will-it-scale counts them.
 pub struct Fault;
 
+/// Of one region. Few enough for the caches of a host.
+const PAGES: usize = 3072;
+
 impl Work for Fault {
-    type Place = *mut u8;
+    type Place = ();
     const NAME: &'static str = "fault";
-    const OPERATIONS: u64 = 3072;
+    const OPERATIONS: u64 = 8 * PAGES as u64;
 
-    fn prepare() -> *mut u8 {
-        let place = map(Self::OPERATIONS as usize * PAGE);
-        // SAFETY: the region that was just made. Small pages: each touch is a fault.
-        unsafe { libc::madvise(place.cast(), Self::OPERATIONS as usize * PAGE, libc::MADV_NOHUGEPAGE) };
-        place
-    }
+    fn prepare() {}
 
-    fn run(place: &mut *mut u8) {
-        for page in 0..Self::OPERATIONS as usize {
-            // SAFETY: inside the region, which nobody else uses.
-            unsafe { place.add(page * PAGE).write_volatile(1) };
+    fn run((): &mut ()) {
+        for _ in 0..Self::OPERATIONS as usize / PAGES {
+            unmap(touched(), PAGES * PAGE);
         }
     }
 
-    fn tidy(place: *mut u8) {
-        unmap(place, Self::OPERATIONS as usize * PAGE);
+    fn tidy((): ()) {}
+}
+
+fn touched() -> *mut u8 {
+    let place = map(PAGES * PAGE);
+    // SAFETY: the region that was just made. Small pages: each touch is a fault.
+    unsafe { libc::madvise(place.cast(), PAGES * PAGE, libc::MADV_NOHUGEPAGE) };
+    for page in 0..PAGES {
+        // SAFETY: inside the region, which nobody else uses.
+        unsafe { place.add(page * PAGE).write_volatile(1) };
     }
+    place
 }
 
 /// A mapping made and taken away, never touched.

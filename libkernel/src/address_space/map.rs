@@ -106,25 +106,49 @@ impl Parts {
     /// Takes out all that is in `span`. Places in the list are reserved.
     pub(super) fn clear(&mut self, span: Span, batch: &mut FlushBatch<'_>, cx: &mut TaskContext) {
         self.regions.remove(span.range());
-        self.release_pages(span.range(), batch, cx);
-        self.release_tables(span, batch, cx);
+        self.release(span, batch, cx);
     }
 
+    /// Nothing is mapped in `span` any more: its pages go, and the tables that this made useless, whole ones with what is in them.
+    pub(super) fn release(&mut self, span: Span, batch: &mut FlushBatch<'_>, cx: &mut TaskContext) {
+        let block = bytes_of(2);
+        let (first, end) = (span.start.next_multiple_of(block), span.end / block * block);
+        let whole = if first < end { first..end } else { span.end..span.end };
+        self.release_pages(span.start..whole.start, batch, cx);
+        self.release_pages(whole.end..span.end, batch, cx);
+        let gap = self.regions.gap_around(span.range(), 0..USER_END);
+        if gap.start.next_multiple_of(block) < gap.end / block * block {
+            self.table.detach_tables(gap, &whole, |table| batch.release_table(cx, table));
+        }
+    }
+
+    /// The pages in `range` go. If there are more than a batch holds, the rest is hidden first: so CPUs are told once.
     pub(super) fn release_pages(&mut self, range: Range<u64>, batch: &mut FlushBatch<'_>, cx: &mut TaskContext) {
-        let Ok(()) = self.table.visit::<Infallible>(range, |at, place| {
+        let mut next = self.take_pages(range.clone(), batch);
+        if let Some(rest) = next {
+            let Ok(()) = self.table.visit::<Infallible>(rest..range.end, |at, place| {
+                if place.hide().has(Flags::PRESENT) {
+                    batch.forget(at);
+                }
+                Ok(())
+            });
+        }
+        while let Some(rest) = next {
+            batch.flush(cx);
+            next = self.take_pages(rest..range.end, batch);
+        }
+    }
+
+    /// Takes out as many as the batch has room for; answers where the rest begins.
+    fn take_pages(&mut self, range: Range<u64>, batch: &mut FlushBatch<'_>) -> Option<u64> {
+        let taken = self.table.visit(range, |at, place| {
+            if batch.is_full() {
+                return Err(at.as_u64());
+            }
             let (page, entry) = place.take();
-            batch.release_page(cx, at, page, entry.has(Flags::PRESENT));
+            batch.release_page(at, page, entry.has(Flags::PRESENT));
             Ok(())
         });
-    }
-
-    /// Nothing is in `span` any more: tables that this made useless go.
-    pub(super) fn release_tables(&mut self, span: Span, batch: &mut FlushBatch<'_>, cx: &mut TaskContext) {
-        let gap = self.regions.gap_around(span.range(), 0..USER_END);
-        let block = bytes_of(2);
-        let holds_a_table = gap.start.next_multiple_of(block) < gap.end / block * block;
-        if holds_a_table {
-            self.table.detach_tables(gap, |table| batch.release_table(cx, table));
-        }
+        taken.err()
     }
 }

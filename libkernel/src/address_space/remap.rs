@@ -134,8 +134,7 @@ impl Parts {
         self.regions.remove(old.range());
         // Before tables go: those of `new` may be next to those of `old`.
         self.regions.insert(part_of(region, old.start, new));
-        self.release_pages(old.range(), batch, cx);
-        self.release_tables(old, batch, cx);
+        self.release(old, batch, cx);
         Ok(new.start)
     }
 }

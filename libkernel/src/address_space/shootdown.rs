@@ -8,11 +8,12 @@ use crate::memory::forget::{Stale, forget_everywhere};
 use crate::memory::{Page, Translation};
 use arrayvec::ArrayVec;
 use machine::addr::VirtAddr;
-use machine::paging::flush;
+use machine::paging::{Flags, flush};
 use sync::twin::{self, Twin};
 use sync::{TaskContext, chaos, might_sleep};
 
-const HELD_PAGES: usize = 128;
+// It stands on the kernel's stack.
+const HELD_PAGES: usize = 64;
 const HELD_TABLES: usize = 16;
 
 pub(super) struct FlushBatch<'a> {
@@ -32,20 +33,27 @@ impl<'a> FlushBatch<'a> {
         self.stale.add(at);
     }
 
-    /// `page` was at `at`; a CPU may remember it if the entry said `was_present`.
-    pub fn release_page(&mut self, cx: &mut TaskContext, at: VirtAddr, page: Page, was_present: bool) {
+    /// `page` was at `at`; a CPU may remember it if the entry said `was_present`. There is room for it: see `is_full`.
+    pub fn release_page(&mut self, at: VirtAddr, page: Page, was_present: bool) {
         if was_present {
             self.stale.add(at);
         }
         self.pages.push(page);
-        if self.pages.is_full() {
-            self.flush(cx);
-        }
     }
 
-    /// A CPU may have it among its shortcuts to the last tables, wherever it got there for.
+    /// No room for another page: a flush makes room.
+    pub const fn is_full(&self) -> bool {
+        self.pages.is_full()
+    }
+
+    /// A CPU may have it among its shortcuts to the last tables, wherever it got there for; or remember pages in it.
     pub fn release_table(&mut self, cx: &mut TaskContext, table: DetachedTable) {
         self.stale.add_table();
+        for (at, entry) in table.pages() {
+            if entry.has(Flags::PRESENT) {
+                self.stale.add(at);
+            }
+        }
         self.tables.push(table);
         if self.tables.is_full() {
             self.flush(cx);
@@ -53,16 +61,29 @@ impl<'a> FlushBatch<'a> {
     }
 
     /// Every CPU forgets; then what was taken out is given back.
-    pub fn flush(&mut self, _: &mut TaskContext) {
-        might_sleep();
-        let stale = core::mem::replace(&mut self.stale, Stale::nothing());
+    pub fn flush(&mut self, cx: &mut TaskContext) {
         if twin::is(Twin::FreedBeforeForgotten) {
             self.pages.clear();
             chaos::spin_microseconds(300);
         }
+        self.tell(cx);
+        self.give_back();
+    }
+
+    /// Every CPU forgets. What was taken out goes back later: others need not wait for that.
+    pub fn tell(&mut self, _: &mut TaskContext) {
+        might_sleep();
+        let stale = core::mem::replace(&mut self.stale, Stale::nothing());
         if !stale.is_nothing() {
             forget_everywhere(self.translation, &stale);
         }
+    }
+}
+
+impl FlushBatch<'_> {
+    /// What was taken out goes back: every CPU has forgotten it.
+    pub fn give_back(&mut self) {
+        assert!(self.stale.is_nothing(), "pages are given back before the CPUs were told");
         self.pages.clear();
         self.tables.clear();
     }
@@ -70,8 +91,7 @@ impl<'a> FlushBatch<'a> {
 
 impl Drop for FlushBatch<'_> {
     fn drop(&mut self) {
-        let is_done = self.stale.is_nothing() && self.pages.is_empty() && self.tables.is_empty();
-        assert!(is_done, "an edit of an address space ended before the CPUs were told");
+        assert!(self.stale.is_nothing(), "an edit of an address space ended before the CPUs were told");
     }
 }
 

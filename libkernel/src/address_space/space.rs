@@ -22,6 +22,7 @@ use alloc::string::String;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
+use sync::twin::{self, Twin};
 use sync::{Counter, Once, PreemptOff, TaskContext, order};
 
 /// Address spaces in use.
@@ -78,14 +79,21 @@ impl AddressSpace {
         })
     }
 
-    /// Changes the space. When this returns, every CPU knows, and what was taken out has been given back.
+    /// Changes the space. When this returns, every CPU knows, and what was taken out has been given back; others are let at the
+    /// space in between.
+    // A batch is large: one on the stack at a time, not one for each edit of a function that makes several.
+    #[inline(never)]
     pub(super) fn edit<R>(&self, cx: &mut TaskContext, change: impl FnOnce(&mut Parts, &mut FlushBatch<'_>, &mut TaskContext) -> R) -> R {
         let mut parts = self.parts.lock(cx);
         let mut batch = FlushBatch::new(&self.translation);
         let answer = change(&mut parts, &mut batch, cx);
-        batch.flush(cx);
+        if twin::is(Twin::FreedBeforeForgotten) {
+            batch.flush(cx);
+        }
+        batch.tell(cx);
         self.mapped_bytes.set(parts.regions.mapped_bytes());
         drop(parts);
+        batch.give_back();
         answer
     }
 

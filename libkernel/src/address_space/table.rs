@@ -17,7 +17,8 @@ use crate::memory::{Page, Translation, kernel_map};
 use alloc::sync::Arc;
 use core::ops::{Deref, Range};
 use machine::addr::{PhysAddr, VirtAddr};
-use machine::paging::{self, Entry, Flags, Slot, release};
+use machine::paging::release::{self, Detached};
+use machine::paging::{self, Entry, Flags, Slot};
 use sync::{SpinGuard, SpinLock, TaskContext, order};
 
 pub(super) struct UserTable {
@@ -135,9 +136,16 @@ impl UserTable {
         paging::visit(self.root, range, &mut |at, slot| visitor(at, Place { slot, pages }))
     }
 
-    /// Takes out the tables that translate only `range`, in which no page is left. CPUs may still walk them.
-    pub fn detach_tables(&mut self, range: Range<u64>, mut taken: impl FnMut(DetachedTable)) {
-        release::detach_tables(self.root, range, &mut |table| taken(DetachedTable(table)));
+    /// Takes out the tables that translate only `range`. There are pages only in those that lie in `filled`, and these stay in
+    /// them. CPUs may still walk them.
+    pub fn detach_tables(&mut self, range: Range<u64>, filled: &Range<u64>, mut taken: impl FnMut(DetachedTable)) {
+        release::detach_tables(self.root, range, &mut |detached| {
+            let may_hold_pages = detached.is_last_level && filled.contains(&detached.base.as_u64());
+            debug_assert!(may_hold_pages || release::pages_in(&detached).next().is_none(), "a table with pages passes for empty");
+            let table = DetachedTable(Detached { is_last_level: may_hold_pages, ..detached });
+            table.pages().for_each(|_| self.pages.count_out());
+            taken(table);
+        });
     }
 }
 
@@ -188,6 +196,11 @@ impl Place<'_> {
         self.slot.remove_flags(Flags::WRITABLE)
     }
 
+    /// CPUs do not see the page any more, which stays; returns the entry before.
+    pub fn hide(&self) -> Entry {
+        self.slot.remove_flags(Flags::PRESENT)
+    }
+
     /// Takes the page out; returns it and its entry.
     pub fn take(self) -> (Page, Entry) {
         let before = self.slot.swap(Entry::EMPTY);
@@ -227,13 +240,24 @@ impl LockedPlace<'_> {
     }
 }
 
-/// A table that no entry points at any more; its frame goes back when this is dropped, which must not be before every
-/// CPU has forgotten it.
-pub(super) struct DetachedTable(PhysAddr);
+/// A table that no entry points at any more; its frame and its pages go back when this is dropped, which must not be before
+/// every CPU has forgotten them.
+pub(super) struct DetachedTable(Detached);
+
+impl DetachedTable {
+    /// The pages in it, and their entries as they were.
+    pub fn pages(&self) -> impl Iterator<Item = (VirtAddr, Entry)> {
+        release::pages_in(&self.0).map(|(at, slot)| (at, slot.load()))
+    }
+}
 
 impl Drop for DetachedTable {
     fn drop(&mut self) {
         use machine::paging::FrameSource;
-        TableFrames.give(self.0);
+        for (_, slot) in release::pages_in(&self.0) {
+            // SAFETY: the share that the entry owned, which the swap took out of it.
+            drop(unsafe { Page::from_raw(slot.swap(Entry::EMPTY).address()) });
+        }
+        TableFrames.give(self.0.table);
     }
 }

@@ -129,7 +129,10 @@ impl AddressSpace {
                 let Ok(()) = parts.table.visit::<Infallible>(range, |at, place| {
                     if (gone.goes)(first_page + (at.as_u64() - region.start) / PAGE, &place.share()) {
                         let (page, entry) = place.take();
-                        batch.release_page(cx, at, page, entry.has(Flags::PRESENT));
+                        if batch.is_full() {
+                            batch.flush(cx);
+                        }
+                        batch.release_page(at, page, entry.has(Flags::PRESENT));
                     }
                     Ok(())
                 });

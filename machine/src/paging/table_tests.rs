@@ -62,7 +62,7 @@ fn run(step: &Step, root: PhysAddr, oracle: &mut BTreeMap<u64, Entry>, frames: &
                 Ok(())
             });
             assert_eq!(emptied, Ok(()));
-            detach_tables(root, from..to, &mut |table| frames.give(table));
+            detach_tables(root, from..to, &mut |detached| frames.give(detached.table));
             oracle.retain(|at, _| !(from..to).contains(at));
         }
         Step::Look(at) => assert_eq!(lookup(root, VirtAddr::new(at)), oracle.get(&at).copied()),
