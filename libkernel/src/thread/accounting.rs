@@ -8,8 +8,8 @@
 //! A thread's time goes to the column in which the last sample found it: so system calls and faults read no clock, and each
 //! column gets its share in the long run. A sample that finds another column changes what comes, not what was told already.
 
-use super::thread::Thread;
 use super::current;
+use super::thread::Thread;
 use crate::alarm::{self, Slot};
 use crate::clock;
 use machine::clock::tsc;

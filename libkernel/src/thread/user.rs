@@ -3,8 +3,8 @@
 //! Invariant: ring 3 is entered with interrupts off since the last look at "someone wants this CPU" and "someone
 //! wants this thread's attention"; so neither can come between the look and the way out.
 
-use super::registers::{UserRegisters, with_private};
 use super::current;
+use super::registers::{UserRegisters, with_private};
 use crate::memory::{Translation, kernel_map};
 use alloc::sync::Arc;
 use core::any::Any;
