@@ -13,7 +13,8 @@ use crate::file::{FileTable, OpenFile};
 use crate::fs::{FileSystemContext, Location};
 use crate::process::program::Wish;
 use crate::process::status::ExitStatus;
-use crate::process::{death, first};
+use crate::process::{Task, death, first};
+use crate::system_v::segment;
 use crate::tty::{Terminal, jobs};
 
 /// The first program and what it finds.
@@ -37,6 +38,7 @@ pub struct FirstProgram {
 /// Runs the first program. On failure nothing has started, and `ended` is never called.
 pub fn start(cx: &mut TaskContext, program: FirstProgram) -> Result<(), Errno> {
     let _set_by_the_first_attempt = death::FIRST_ENDED.set(program.ended);
+    segment::set_process_of(|payload| Some(payload.downcast_ref::<Task>()?.process().id()));
     let files = Arc::new(FileTable::new());
     for open in program.standard {
         files.insert(cx, open, false, 0, u64::MAX)?;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: whatever a program passes in ends here as a checked value, an `Errno` or a signal; nothing below knows that Linux exists.
 //!
-//! Floors, lowest first: `error`, `credentials`, `futex`, `board`, `release`, `kernel_log`, `timer_setting`, `wall_clock` < `fs`, `elf` < `file` < `tty`, `process` < `signal`, `native`, `socket` < `pseudo_fs`
+//! Floors, lowest first: `error`, `credentials`, `futex`, `board`, `release`, `kernel_log`, `timer_setting`, `wall_clock`, `system_v` < `fs`, `elf` < `file` < `tty`, `process` < `signal`, `native`, `socket` < `pseudo_fs`
 //! < `syscall`, `fault`, `init`, `watch`. A folder names only lower ones.
 
 #![no_std]
@@ -32,6 +32,7 @@ pub mod signal;
 pub mod socket;
 pub mod start_up;
 pub mod syscall;
+pub mod system_v;
 pub mod timer_setting;
 pub mod tty;
 pub mod wall_clock;

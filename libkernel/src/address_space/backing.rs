@@ -34,6 +34,11 @@ pub trait PageSource: Send + Sync {
         true
     }
 
+    /// What hears of each region that shows it, for a source that is attached and detached as a whole. Such regions stay apart.
+    fn attached(&self) -> Option<&dyn Attached> {
+        None
+    }
+
     /// May a private mapping have copies that differ?
     fn may_write_private(&self) -> bool {
         true
@@ -43,6 +48,16 @@ pub trait PageSource: Send + Sync {
     fn may_grow(&self) -> bool {
         true
     }
+}
+
+/// Hears of the regions that show a source. It is told while their list changes or goes: it may neither lock nor sleep.
+pub trait Attached: Send + Sync {
+    /// The length of the whole, in bytes, from page 0 on.
+    fn length(&self) -> u64;
+    /// One region more shows it.
+    fn region_came(&self);
+    /// One region less.
+    fn region_went(&self);
 }
 
 /// A source's own number: no other has it, before or after. Taken when it is first asked for.
@@ -121,6 +136,14 @@ impl Contents {
         match self {
             Contents::Anonymous => true,
             Contents::Source { source, .. } => source.may_grow(),
+        }
+    }
+
+    /// Who is to hear of its regions.
+    pub fn attached(&self) -> Option<&dyn Attached> {
+        match self {
+            Contents::Source { source, .. } => source.attached(),
+            Contents::Anonymous => None,
         }
     }
 

@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod backing;
+mod detach;
 mod discard;
 mod fault;
 mod fork;
@@ -27,7 +28,7 @@ mod viewers;
 
 pub use crate::thread::{Access, Fault};
 pub use address::UserAddress;
-pub use backing::{Backing, PageSource, SourceNumber};
+pub use backing::{Attached, Backing, PageSource, SourceNumber};
 pub use limits::Limits;
 pub use request::{MapRequest, Placement, Protection, RegionInfo};
 pub use space::{AddressSpace, LIVING, borrowed_space, current_space};

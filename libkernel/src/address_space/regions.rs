@@ -2,9 +2,10 @@
 //!
 //! Invariant: regions are not empty, begin and end on a page, do not overlap, stand in ascending order, and two
 //! neighbours that could be one are one. An edit that may fail for want of memory does so in `reserve`, before it.
+//! Who counts the regions that show it hears of each that comes into a list and of each that leaves one.
 
 use super::address::PAGE;
-use super::backing::Contents;
+use super::backing::{Attached, Contents};
 use super::request::Protection;
 use crate::error::KernelError;
 use alloc::vec::Vec;
@@ -34,11 +35,20 @@ impl Region {
         (at - self.start) / PAGE
     }
 
+    fn came(&self) {
+        self.contents.attached().into_iter().for_each(Attached::region_came);
+    }
+
+    fn went(&self) {
+        self.contents.attached().into_iter().for_each(Attached::region_went);
+    }
+
     fn joins(&self, next: &Region) -> bool {
         self.end == next.start
             && self.protection == next.protection
             && self.grows_to.is_none()
             && next.grows_to.is_none()
+            && self.contents.attached().is_none()
             && self.contents.continues_in(self.bytes() / PAGE, &next.contents)
     }
 }
@@ -57,6 +67,7 @@ impl Regions {
         let mut list = Vec::new();
         list.try_reserve(self.list.len()).map_err(|_| KernelError::NoMemory)?;
         list.extend(self.list.iter().cloned());
+        list.iter().for_each(Region::came);
         Ok(Regions { list, mapped: self.mapped })
     }
 
@@ -157,6 +168,7 @@ impl Regions {
         let count = self.in_range(range).len();
         for region in self.list.drain(first..first + count) {
             self.mapped -= region.bytes();
+            region.went();
         }
     }
 
@@ -201,6 +213,7 @@ impl Regions {
 
     fn push_at(&mut self, place: usize, region: Region) {
         assert!(self.list.len() < self.list.capacity(), "a region was added without a place reserved for it");
+        region.came();
         self.list.insert(place, region);
     }
 
@@ -209,8 +222,15 @@ impl Regions {
         if place == 0 || place >= self.list.len() || !self.list[place - 1].joins(&self.list[place]) {
             return;
         }
+        // Not those that are counted.
         let upper = self.list.remove(place);
         self.list[place - 1].end = upper.end;
+    }
+}
+
+impl Drop for Regions {
+    fn drop(&mut self) {
+        self.list.iter().for_each(Region::went);
     }
 }
 

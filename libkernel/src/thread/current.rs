@@ -4,7 +4,7 @@
 //! entered on; from then on it, not the CPU, says who "I" am.
 
 use super::stack::{self, StackAddress};
-use super::thread::{NAME_BYTES, Thread};
+use super::thread::{NAME_BYTES, Payload, Thread};
 use alloc::sync::Arc;
 use arrayvec::ArrayString;
 use core::ptr::NonNull;
@@ -58,6 +58,12 @@ pub(crate) fn on_this_cpu(_: &IrqOff) -> Option<&Thread> {
 pub fn number() -> usize {
     let irq = IrqOff::new();
     on_this_cpu(&irq).map_or(0, |thread| core::ptr::from_ref(thread).addr())
+}
+
+/// What a personality calls the thread on this CPU, for those who have no context: a `Drop`.
+pub fn payload() -> Option<Payload> {
+    let irq = IrqOff::new();
+    on_this_cpu(&irq).and_then(Thread::payload).cloned()
 }
 
 /// The name of the thread on this CPU, for panics: neither waits nor allocates.

@@ -8,6 +8,7 @@ use super::answer::give;
 use super::call::Completeness::{Full, Partial};
 use super::call::{Call, absent, call};
 use super::socket::{ends, message, several};
+use super::system_v::segments;
 use super::transfer::{bytes, process_memory, splice};
 use super::{
     attributes, capability, control, descriptor, directory, epoll, file, futex, identity, interval, kernel_log, limits, listing,
@@ -47,6 +48,9 @@ pub static CALLS: &[Call] = &[
     call(26, "msync", Full, |c, a| give(memory_advice::msync(c, a.word(0), a.word(1), a.unsigned(2)))),
     call(27, "mincore", Full, |c, a| give(memory_advice::mincore(c, a.word(0), a.word(1), a.address(2)))),
     call(28, "madvise", Partial("no MADV_REMOVE, WIPEONFORK, DONTFORK"), |c, a| give(memory_advice::madvise(c, a.word(0), a.word(1), a.unsigned(2)))),
+    call(29, "shmget", Partial("no SHM_HUGETLB"), |c, a| give(segments::shmget(c, a.int(0), a.word(1), a.unsigned(2)))),
+    call(30, "shmat", Full, |c, a| give(segments::shmat(c, a.int(0), a.word(1), a.unsigned(2)))),
+    call(31, "shmctl", Full, |c, a| give(segments::shmctl(c, a.int(0), a.int(1), a.address(2)))),
     call(32, "dup", Full, |c, a| give(descriptor::dup(c, a.fd(0)))),
     call(33, "dup2", Full, |c, a| give(descriptor::dup2(c, a.fd(0), a.fd(1)))),
     call(34, "pause", Full, |c, _| give(signal::pause(c))),
@@ -79,6 +83,7 @@ pub static CALLS: &[Call] = &[
     call(61, "wait4", Full, |c, a| give(process::wait4(c, a.int(0), a.address(1), a.unsigned(2), a.address(3)))),
     call(62, "kill", Full, |c, a| give(signal::kill(c, a.int(0), a.int(1)))),
     call(63, "uname", Full, |c, a| give(names::uname(c, a.address(0)))),
+    call(67, "shmdt", Full, |c, a| give(segments::shmdt(c, a.word(0)))),
     call(72, "fcntl", Partial("no leases, owners or signals"), |c, a| give(descriptor::fcntl(c, a.fd(0), a.unsigned(1), a.word(2)))),
     call(73, "flock", Full, |c, a| give(descriptor::flock(c, a.fd(0), a.unsigned(1)))),
     call(74, "fsync", Full, |c, a| give(size::fsync(c, a.fd(0)))),

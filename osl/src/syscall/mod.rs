@@ -49,6 +49,7 @@ pub mod signal;
 pub mod size;
 pub mod socket;
 pub mod system;
+pub mod system_v;
 pub mod table;
 pub mod terminal;
 pub mod time;
@@ -56,5 +57,4 @@ pub mod transfer;
 pub mod users;
 pub mod waiting_files;
 
-pub use arguments::Arguments;
-pub use {caller::Caller, dispatch::enter};
+pub use {arguments::Arguments, caller::Caller, dispatch::enter};

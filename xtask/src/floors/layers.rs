@@ -44,7 +44,7 @@ const FLOORS: [(&str, &[&str]); 4] = [
     (
         "osl",
         &[
-            "error credentials release board kernel_log futex host_kernel wall_clock timer_setting",
+            "error credentials release board kernel_log futex host_kernel wall_clock timer_setting system_v",
             "fs elf",
             "file",
             "process",

@@ -20,6 +20,7 @@ mod network;
 pub mod objects;
 pub mod processors;
 pub mod root;
+mod segments;
 pub mod settings;
 pub mod snapshot;
 pub mod system;

@@ -19,6 +19,7 @@ use crate::futex::waiter;
 use crate::process::{self, descriptor, program_timers, shared, task};
 use crate::signal::file as signal_file;
 use crate::socket::{parcel, socket};
+use crate::system_v::segment;
 use crate::tty::terminal;
 
 /// Every kind that is counted.
@@ -50,6 +51,7 @@ static KINDS: &[&Census] = &[
     &ext::LIVING,
     &mapped_file::LIVING,
     &descriptor::LIVING,
+    &segment::LIVING,
 ];
 
 pub fn read(cx: &mut TaskContext) -> Result<Vec<u8>, Errno> {

@@ -14,7 +14,8 @@ use sync::TaskContext;
 use super::super::fixed::{self, Fixed, What};
 use super::super::tree::{Content, Made, Name};
 use super::{
-    VOLUME, cpu_times, hung, interrupts, memory_info, network, objects, processors, settings, system, task_directory, tlb, trigger,
+    VOLUME, cpu_times, hung, interrupts, memory_info, network, objects, processors, segments, settings, system, task_directory, tlb,
+    trigger,
 };
 use crate::fs::{Kind, Node};
 use crate::process;
@@ -24,7 +25,7 @@ const FIRST_FILE: u64 = 2;
 /// Positions of processes come after all fixed names.
 const PROCESS_POSITION: u64 = 1 << 16;
 
-static FILES: [Fixed; 21] = [
+static FILES: [Fixed; 22] = [
     Fixed { name: "self", what: What::Link(own_process) },
     Fixed { name: "thread-self", what: What::Link(own_thread) },
     Fixed { name: "mounts", what: What::Link(own_mounts) },
@@ -42,6 +43,7 @@ static FILES: [Fixed; 21] = [
     Fixed::text("stat", cpu_times::read),
     Fixed::text("swaps", system::swaps),
     Fixed { name: "sys", what: What::Directory(settings::FIRST_NUMBER, &settings::DIRECTORIES) },
+    Fixed { name: "sysvipc", what: What::Directory(segments::FIRST_NUMBER, &segments::FILES) },
     Fixed { name: "sysrq-trigger", what: What::Setting(trigger::read, trigger::write) },
     Fixed::text("tlb", tlb::read),
     Fixed::text("uptime", system::uptime),

@@ -6,10 +6,12 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use abi::Errno;
-use sync::TaskContext;
+use sync::{Published, TaskContext};
 
 use super::super::fixed::{Fixed, What};
 use crate::process::numbers;
+use crate::system_v::keyed::MOST_OF_A_KIND;
+use crate::system_v::segments;
 use crate::{release, tty};
 
 /// Numbers of the files below /proc/sys.
@@ -28,7 +30,7 @@ pub static DIRECTORIES: [Fixed; 3] = [
 
 static FILE_SETTINGS: [Fixed; 2] = [Fixed::text("file-max", |_| number(u64::from(u32::MAX))), Fixed::text("nr_open", |_| number(1 << 20))];
 
-static KERNEL_SETTINGS: [Fixed; 14] = [
+static KERNEL_SETTINGS: [Fixed; 17] = [
     Fixed::text("cap_last_cap", |_| number(40)),
     Fixed::text("domainname", |cx| line(&release::domain(cx))),
     Fixed { name: "hostname", what: What::Setting(|cx| line(&release::node(cx)), set_host_name) },
@@ -41,6 +43,15 @@ static KERNEL_SETTINGS: [Fixed; 14] = [
     Fixed::text("printk", |_| line(b"7\t4\t1\t7")),
     Fixed { name: "pty", what: What::Directory(PSEUDO_TERMINALS, &TERMINAL_SETTINGS) },
     Fixed { name: "random", what: What::Directory(RANDOM, &RANDOM_SETTINGS) },
+    Fixed {
+        name: "shmall",
+        what: What::Setting(|_| number(segments::MOST_PAGES.load()), |_, text| set(&segments::MOST_PAGES, text, u64::MAX)),
+    },
+    Fixed {
+        name: "shmmax",
+        what: What::Setting(|_| number(segments::MOST_BYTES.load()), |_, text| set(&segments::MOST_BYTES, text, u64::MAX)),
+    },
+    Fixed { name: "shmmni", what: What::Setting(|_| number(segments::MOST.load()), |_, text| set(&segments::MOST, text, MOST_OF_A_KIND)) },
     Fixed::text("threads-max", |_| number(numbers::NUMBER_LIMIT)),
     Fixed::text("version", |_| line(release::VERSION.as_bytes())),
 ];
@@ -71,6 +82,13 @@ fn line(text: &[u8]) -> Result<Vec<u8>, Errno> {
     let mut line = text.to_vec();
     line.push(b'\n');
     Ok(line)
+}
+
+fn set(limit: &Published<u64>, text: &[u8], most: u64) -> Result<(), Errno> {
+    let text = core::str::from_utf8(text).map_err(|_| Errno::EINVAL)?;
+    let wanted = text.trim().parse::<u64>().ok().filter(|wanted| *wanted <= most).ok_or(Errno::EINVAL)?;
+    limit.store(wanted);
+    Ok(())
 }
 
 fn set_host_name(cx: &mut TaskContext, text: &[u8]) -> Result<(), Errno> {

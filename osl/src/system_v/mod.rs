@@ -1,0 +1,10 @@
+//! What System V programs share by numbers and keys: segments of memory.
+//!
+//! Invariant: an object is found under its number until it is removed and nobody uses it any more.
+
+pub mod keyed;
+pub mod rights;
+pub mod segment;
+pub mod segments;
+
+pub use rights::Rights;
