@@ -20,6 +20,7 @@ use super::task::Task;
 use super::tree::{FIRST, Zombie};
 use crate::file::in_flight;
 use crate::futex;
+use crate::system_v::semaphores;
 
 /// Called when the first process ends: the machine has nothing left to do.
 pub static FIRST_ENDED: Once<fn(&mut TaskContext, ExitStatus)> = Once::new();
@@ -107,6 +108,9 @@ fn end(cx: &mut TaskContext, process: &Arc<Process>, status: ExitStatus) {
     process.interval.cancel_all(cx);
     process.cpu_limit.cancel(cx);
     program_timers::delete_all(cx, process);
+    if process.undoes_operations.is_set() {
+        semaphores::undo_all(cx, process.id());
+    }
     let usage = process.usage(cx).plus(process.children_usage(cx));
     let space = process.replace_space(cx, None);
     drop(space);

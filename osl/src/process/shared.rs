@@ -75,6 +75,8 @@ pub struct Process {
     pub no_new_rights: Flag,
     /// Whether others of its user may look into it.
     pub dumpable: Flag,
+    /// Some of what it did to semaphores is taken back at its end.
+    pub undoes_operations: Flag,
     /// Which kinds of `membarrier` it has registered for.
     pub barriers: Published<u32>,
 }
@@ -134,6 +136,7 @@ impl Process {
             is_watched: Flag::new(false),
             no_new_rights: Flag::new(false),
             dumpable: Flag::new(true),
+            undoes_operations: Flag::new(false),
             barriers: Published::<u32>::new(0),
         })
     }

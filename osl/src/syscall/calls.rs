@@ -8,7 +8,7 @@ use super::answer::give;
 use super::call::Completeness::{Full, Partial};
 use super::call::{Call, absent, call};
 use super::socket::{ends, message, several};
-use super::system_v::segments;
+use super::system_v::{segments, semaphores};
 use super::transfer::{bytes, process_memory, splice};
 use super::{
     attributes, capability, control, descriptor, directory, epoll, file, futex, identity, interval, kernel_log, limits, listing,
@@ -83,6 +83,9 @@ pub static CALLS: &[Call] = &[
     call(61, "wait4", Full, |c, a| give(process::wait4(c, a.int(0), a.address(1), a.unsigned(2), a.address(3)))),
     call(62, "kill", Full, |c, a| give(signal::kill(c, a.int(0), a.int(1)))),
     call(63, "uname", Full, |c, a| give(names::uname(c, a.address(0)))),
+    call(64, "semget", Full, |c, a| give(semaphores::semget(c, a.int(0), a.int(1), a.unsigned(2)))),
+    call(65, "semop", Partial("undone at the end of the process, whoever shares with it"), |c, a| give(semaphores::semop(c, a.int(0), a.address(1), a.unsigned(2)))),
+    call(66, "semctl", Full, |c, a| give(semaphores::semctl(c, a.int(0), a.int(1), a.int(2), a.word(3)))),
     call(67, "shmdt", Full, |c, a| give(segments::shmdt(c, a.word(0)))),
     call(72, "fcntl", Partial("no leases, owners or signals"), |c, a| give(descriptor::fcntl(c, a.fd(0), a.unsigned(1), a.word(2)))),
     call(73, "flock", Full, |c, a| give(descriptor::flock(c, a.fd(0), a.unsigned(1)))),
@@ -196,6 +199,7 @@ pub static CALLS: &[Call] = &[
     call(217, "getdents64", Full, |c, a| give(listing::getdents64(c, a.fd(0), a.slice(1, 2)))),
     call(218, "set_tid_address", Full, |c, a| give(identity::set_tid_address(c, a.address(0)))),
     call(219, "restart_syscall", Full, |c, _| restart::restart_syscall(c)),
+    call(220, "semtimedop", Partial("undone at the end of the process, whoever shares with it"), |c, a| give(semaphores::semtimedop(c, a.int(0), a.address(1), a.unsigned(2), a.address(3)))),
     call(221, "fadvise64", Full, |c, a| give(size::fadvise64(c, a.fd(0), a.signed(2), a.unsigned(3)))),
     call(222, "timer_create", Partial("no other process's processor time"), |c, a| give(program_timer::timer_create(c, a.int(0), a.address(1), a.address(2)))),
     call(223, "timer_settime", Full, |c, a| give(program_timer::timer_settime(c, a.int(0), a.int(1), a.address(2), a.address(3)))),

@@ -18,6 +18,12 @@ pub struct Keyed<T> {
     round: u32,
 }
 
+impl<T> Default for Keyed<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<T> Keyed<T> {
     pub const fn new() -> Self {
         Self { objects: BTreeMap::new(), numbers: BTreeMap::new(), next: 0, round: 0 }
@@ -71,6 +77,11 @@ impl<T> Keyed<T> {
     /// Takes out all that are not to stay.
     pub fn keep(&mut self, mut is_kept: impl FnMut(&T) -> bool) {
         self.objects.retain(|_, object| is_kept(object));
+    }
+
+    /// Takes out the one with this number, of which the caller knows that it is here.
+    pub fn take(&mut self, number: i32) -> Option<T> {
+        self.objects.remove(&(u32::try_from(number).ok()? % PLACES))
     }
 
     /// The first place from this one on that something stands at.

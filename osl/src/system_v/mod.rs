@@ -1,4 +1,4 @@
-//! What System V programs share by numbers and keys: segments of memory.
+//! What System V programs share by numbers and keys: segments of memory, and sets of semaphores.
 //!
 //! Invariant: an object is found under its number until it is removed and nobody uses it any more.
 
@@ -6,5 +6,7 @@ pub mod keyed;
 pub mod rights;
 pub mod segment;
 pub mod segments;
+pub mod semaphore_set;
+pub mod semaphores;
 
 pub use rights::Rights;

@@ -19,7 +19,7 @@ use crate::futex::waiter;
 use crate::process::{self, descriptor, program_timers, shared, task};
 use crate::signal::file as signal_file;
 use crate::socket::{parcel, socket};
-use crate::system_v::segment;
+use crate::system_v::{segment, semaphore_set};
 use crate::tty::terminal;
 
 /// Every kind that is counted.
@@ -52,6 +52,7 @@ static KINDS: &[&Census] = &[
     &mapped_file::LIVING,
     &descriptor::LIVING,
     &segment::LIVING,
+    &semaphore_set::LIVING,
 ];
 
 pub fn read(cx: &mut TaskContext) -> Result<Vec<u8>, Errno> {

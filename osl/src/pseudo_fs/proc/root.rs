@@ -14,7 +14,7 @@ use sync::TaskContext;
 use super::super::fixed::{self, Fixed, What};
 use super::super::tree::{Content, Made, Name};
 use super::{
-    VOLUME, cpu_times, hung, interrupts, memory_info, network, objects, processors, segments, settings, system, task_directory, tlb,
+    VOLUME, cpu_times, hung, interrupts, memory_info, network, objects, processors, settings, system, system_v, task_directory, tlb,
     trigger,
 };
 use crate::fs::{Kind, Node};
@@ -43,7 +43,7 @@ static FILES: [Fixed; 22] = [
     Fixed::text("stat", cpu_times::read),
     Fixed::text("swaps", system::swaps),
     Fixed { name: "sys", what: What::Directory(settings::FIRST_NUMBER, &settings::DIRECTORIES) },
-    Fixed { name: "sysvipc", what: What::Directory(segments::FIRST_NUMBER, &segments::FILES) },
+    Fixed { name: "sysvipc", what: What::Directory(system_v::FIRST_NUMBER, &system_v::FILES) },
     Fixed { name: "sysrq-trigger", what: What::Setting(trigger::read, trigger::write) },
     Fixed::text("tlb", tlb::read),
     Fixed::text("uptime", system::uptime),

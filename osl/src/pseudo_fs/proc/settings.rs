@@ -3,6 +3,7 @@
 //! Invariant: a text that is written is checked before anything changes.
 
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use abi::Errno;
@@ -11,7 +12,7 @@ use sync::{Published, TaskContext};
 use super::super::fixed::{Fixed, What};
 use crate::process::numbers;
 use crate::system_v::keyed::MOST_OF_A_KIND;
-use crate::system_v::segments;
+use crate::system_v::{segments, semaphores};
 use crate::{release, tty};
 
 /// Numbers of the files below /proc/sys.
@@ -30,7 +31,7 @@ pub static DIRECTORIES: [Fixed; 3] = [
 
 static FILE_SETTINGS: [Fixed; 2] = [Fixed::text("file-max", |_| number(u64::from(u32::MAX))), Fixed::text("nr_open", |_| number(1 << 20))];
 
-static KERNEL_SETTINGS: [Fixed; 17] = [
+static KERNEL_SETTINGS: [Fixed; 18] = [
     Fixed::text("cap_last_cap", |_| number(40)),
     Fixed::text("domainname", |cx| line(&release::domain(cx))),
     Fixed { name: "hostname", what: What::Setting(|cx| line(&release::node(cx)), set_host_name) },
@@ -43,6 +44,7 @@ static KERNEL_SETTINGS: [Fixed; 17] = [
     Fixed::text("printk", |_| line(b"7\t4\t1\t7")),
     Fixed { name: "pty", what: What::Directory(PSEUDO_TERMINALS, &TERMINAL_SETTINGS) },
     Fixed { name: "random", what: What::Directory(RANDOM, &RANDOM_SETTINGS) },
+    Fixed::text("sem", |_| line(semaphore_limits().as_bytes())),
     Fixed {
         name: "shmall",
         what: What::Setting(|_| number(segments::MOST_PAGES.load()), |_, text| set(&segments::MOST_PAGES, text, u64::MAX)),
@@ -82,6 +84,10 @@ fn line(text: &[u8]) -> Result<Vec<u8>, Errno> {
     let mut line = text.to_vec();
     line.push(b'\n');
     Ok(line)
+}
+
+fn semaphore_limits() -> String {
+    format!("{}\t{}\t{}\t{}", semaphores::MOST_IN_A_SET, semaphores::MOST_IN_ALL, semaphores::MOST_OPERATIONS, semaphores::MOST)
 }
 
 fn set(limit: &Published<u64>, text: &[u8], most: u64) -> Result<(), Errno> {

@@ -1,6 +1,6 @@
 //! /proc/sysvipc: what programs share by numbers and keys.
 //!
-//! Invariant: one line for each segment that somebody can still reach.
+//! Invariant: one line for each object that somebody can still reach.
 
 use alloc::format;
 use alloc::string::String;
@@ -12,15 +12,33 @@ use sync::TaskContext;
 use super::super::fixed::Fixed;
 use crate::system_v::segment::Uses;
 use crate::system_v::segments::{self, Facts};
+use crate::system_v::{Rights, semaphores};
 
 /// Numbers of the files here.
 pub const FIRST_NUMBER: u64 = 240;
 
-pub static FILES: [Fixed; 1] = [Fixed::text("shm", read)];
+pub static FILES: [Fixed; 2] = [Fixed::text("sem", semaphore_sets), Fixed::text("shm", shared_segments)];
 
 const HEAD: &str = "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap\n";
 
-fn read(cx: &mut TaskContext) -> Result<Vec<u8>, Errno> {
+const SET_HEAD: &str = "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n";
+
+fn semaphore_sets(cx: &mut TaskContext) -> Result<Vec<u8>, Errno> {
+    let mut text = String::from(SET_HEAD);
+    for (_, set) in semaphores::list(cx) {
+        let (rights, operated_at, changed_at) = {
+            let state = set.state.lock(cx);
+            (state.rights, state.operated_at, state.changed_at)
+        };
+        let Rights { user, group, maker, maker_group, mode } = rights;
+        let (key, number, length) = (set.key, set.number, set.length);
+        let owners = format!("{user:5} {group:5} {maker:5} {maker_group:5}");
+        text += &format!("{key:10} {number:10}  {mode:4o} {length:10} {owners} {operated_at:10} {changed_at:10}\n");
+    }
+    Ok(text.into_bytes())
+}
+
+fn shared_segments(cx: &mut TaskContext) -> Result<Vec<u8>, Errno> {
     let lines: String = segments::list(cx).iter().map(|(_, facts, uses)| line(facts, *uses)).collect();
     Ok((String::from(HEAD) + &lines).into_bytes())
 }
