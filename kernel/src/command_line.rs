@@ -67,7 +67,7 @@ impl CommandLine {
             Some(("init", path)) => self.program = Some(decode(path)),
             Some(("stdio", kind)) => self.piped = kind == "pipe",
             Some(("console", kind)) => self.framed = kind == "framed",
-            Some(("chaos" | "twin" | "fail" | "fail-seed", _)) => {}
+            Some(("chaos" | "twin" | "fail" | "fail-lists" | "fail-seed", _)) => {}
             Some(("window", size)) => self.window = window(size).unwrap_or_default(),
             Some(("hung", seconds)) => self.limits.wait = seconds.parse().unwrap_or(self.limits.wait),
             Some(("lockup", seconds)) => self.limits.silence = seconds.parse().unwrap_or(self.limits.silence),

@@ -91,10 +91,15 @@ fn find_tables(info: &BootInfo) -> acpi::Tables {
     }
 }
 
-/// `fail=ODDS` and `fail-seed=SEED`: one in so many requests for a frame is refused, once the first program runs.
+/// `fail=ODDS`, `fail-lists=ODDS` and `fail-seed=SEED`: one in so many requests for a frame, or for room in a list, is refused, once
+/// the first program runs.
 fn refuse(line: &str) {
-    let Some(odds) = command_line::early_number(line, "fail") else { return };
-    if !memory::refuse_by_lot(odds, command_line::early_number(line, "fail-seed").unwrap_or(1)) {
+    let number = |name| command_line::early_number(line, name);
+    let (odds, odds_of_lists) = (number("fail").unwrap_or(0), number("fail-lists").unwrap_or(0));
+    if odds == 0 && odds_of_lists == 0 {
+        return;
+    }
+    if !memory::refuse_by_lot(odds, odds_of_lists, number("fail-seed").unwrap_or(1)) {
         warn!("fail={odds}: this kernel has no debug assertions, and refuses nothing by lot");
     }
 }

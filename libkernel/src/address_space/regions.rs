@@ -8,6 +8,7 @@ use super::address::PAGE;
 use super::backing::{Attached, Contents};
 use super::request::Protection;
 use crate::error::KernelError;
+use crate::memory::Room;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -65,7 +66,7 @@ impl Regions {
 
     pub fn try_clone(&self) -> Result<Regions, KernelError> {
         let mut list = Vec::new();
-        list.try_reserve(self.list.len()).map_err(|_| KernelError::NoMemory)?;
+        list.try_room(self.list.len()).map_err(|_| KernelError::NoMemory)?;
         list.extend(self.list.iter().cloned());
         list.iter().for_each(Region::came);
         Ok(Regions { list, mapped: self.mapped })
@@ -74,7 +75,7 @@ impl Regions {
     /// The next edits may add so many regions in all.
     pub fn reserve(&mut self, more: usize) -> Result<(), KernelError> {
         // While a range is cut out of the middle of a region, there are two more for a moment.
-        self.list.try_reserve(more + 2).map_err(|_| KernelError::NoMemory)
+        self.list.try_room(more + 2).map_err(|_| KernelError::NoMemory)
     }
 
     /// By how many regions `remove` makes the list longer, at most.

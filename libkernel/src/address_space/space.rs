@@ -15,6 +15,7 @@ use super::table::UserTable;
 use super::{Access, Fault, UserAddress};
 use crate::census::{Census, Counted};
 use crate::error::KernelError;
+use crate::memory::Room;
 use crate::memory::Translation;
 use crate::thread::{UserMemory, user};
 use crate::wait::SharedMutex;
@@ -136,8 +137,13 @@ impl AddressSpace {
     }
 
     /// All mappings, in ascending order.
-    pub fn regions(&self, cx: &mut TaskContext) -> Vec<RegionInfo> {
-        self.look(cx, |parts, _| parts.regions.iter().map(|region| parts.describe(region)).collect())
+    pub fn regions(&self, cx: &mut TaskContext) -> Result<Vec<RegionInfo>, KernelError> {
+        self.look(cx, |parts, _| {
+            let mut list = Vec::new();
+            list.try_room_exact(parts.regions.count())?;
+            list.extend(parts.regions.iter().map(|region| parts.describe(region)));
+            Ok(list)
+        })
     }
 
     /// Is every byte of it in some region?

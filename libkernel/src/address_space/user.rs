@@ -6,6 +6,7 @@
 use super::UserAddress;
 use super::address::PAGE;
 use crate::error::KernelError;
+use crate::memory::Room;
 use alloc::vec::Vec;
 use machine::user::{self, Fault};
 use sync::{LockClass, PreemptOff, TaskContext, cpu, might_sleep, order};
@@ -38,7 +39,7 @@ impl UserSlice {
     /// All of it, as the program has it now.
     pub fn copy_in(self, cx: &mut TaskContext) -> Result<Vec<u8>, KernelError> {
         let mut bytes = Vec::new();
-        bytes.try_reserve_exact(self.length).map_err(|_| KernelError::NoMemory)?;
+        bytes.try_room_exact(self.length).map_err(|_| KernelError::NoMemory)?;
         bytes.resize(self.length, 0);
         copy_in(cx, self.address, &mut bytes)?;
         Ok(bytes)
@@ -84,7 +85,7 @@ pub fn copy_in_string(cx: &mut TaskContext, at: UserAddress, maximum: usize) -> 
         copy_in(cx, from, piece)?;
         let end = piece.iter().position(|byte| *byte == 0);
         let bytes = &piece[..end.unwrap_or(piece.len())];
-        string.try_reserve(bytes.len()).map_err(|_| KernelError::NoMemory)?;
+        string.try_room(bytes.len()).map_err(|_| KernelError::NoMemory)?;
         string.extend_from_slice(bytes);
         if end.is_some() {
             return Ok(string);

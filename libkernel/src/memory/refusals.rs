@@ -1,6 +1,6 @@
-//! Frames that are refused by lot, to see that everybody who asks for one can hear no.
+//! Memory that is refused by lot, to see that everybody who asks for it can hear no.
 //!
-//! Invariant: only in kernels with debug assertions, only once it was asked for, and never what the heap asks for.
+//! Invariant: only in kernels with debug assertions, only once it was asked for, and of the heap only what asks by `Room`.
 
 use super::frames::Owner;
 use sync::Published;
@@ -8,15 +8,17 @@ use sync::Published;
 /// So many requests are granted first: the first program comes into being.
 const GRANTED: u64 = 4_000;
 
-/// One in so many is refused; 0 for none.
+/// One in so many is refused; 0 for none. Of frames, and of room in lists.
 static ODDS: Published<u64> = Published::<u64>::new(0);
+static ODDS_OF_LISTS: Published<u64> = Published::<u64>::new(0);
 static SEED: Published<u64> = Published::<u64>::new(0);
 static ASKED: Published<u64> = Published::<u64>::new(0);
 
 /// From here on. Which requests are refused is a function of the seed and of how many were made.
-pub fn refuse_by_lot(odds: u64, seed: u64) -> bool {
+pub fn refuse_by_lot(odds: u64, odds_of_lists: u64, seed: u64) -> bool {
     SEED.store(seed);
     ODDS.store(odds);
+    ODDS_OF_LISTS.store(odds_of_lists);
     cfg!(debug_assertions)
 }
 
@@ -24,9 +26,15 @@ pub(super) fn is_drawn(owner: Owner) -> bool {
     if !cfg!(debug_assertions) {
         return false;
     }
-    let odds = ODDS.load();
-    let may_be = matches!(owner, Owner::Page | Owner::Stack | Owner::PageTable);
-    odds != 0 && may_be && lot(ASKED.fetch_add(1), SEED.load(), odds)
+    matches!(owner, Owner::Page | Owner::Stack | Owner::PageTable) && is_next_drawn(ODDS.load())
+}
+
+pub(super) fn is_drawn_for_list() -> bool {
+    cfg!(debug_assertions) && is_next_drawn(ODDS_OF_LISTS.load())
+}
+
+fn is_next_drawn(odds: u64) -> bool {
+    odds != 0 && lot(ASKED.fetch_add(1), SEED.load(), odds)
 }
 
 /// splitmix64.

@@ -29,6 +29,7 @@ pub mod thread;
 pub mod address_space;
 pub mod census;
 pub mod error;
+pub mod memory;
 pub mod people;
 pub mod wall_clock;
 

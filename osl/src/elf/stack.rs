@@ -7,6 +7,7 @@
 //! Invariant: pure. The stack pointer is a multiple of 16, every pointer points into the image, every string ends with a zero.
 
 use alloc::vec::Vec;
+use libkernel::memory::Room;
 
 use abi::process::auxiliary;
 
@@ -26,7 +27,7 @@ impl Strings {
     /// Adds one, cut at its first zero; `None` when memory is short.
     pub fn push(&mut self, string: &[u8]) -> Option<()> {
         let length = string.iter().position(|byte| *byte == 0).unwrap_or(string.len());
-        self.bytes.try_reserve(length + 1).ok()?;
+        self.bytes.try_room(length + 1).ok()?;
         self.bytes.extend_from_slice(string.get(..length)?);
         self.bytes.push(0);
         self.count += 1;
@@ -66,7 +67,7 @@ impl Strings {
     pub fn push_first(&mut self, string: &[u8]) -> Option<()> {
         let mut longer = Strings::new();
         longer.push(string)?;
-        longer.bytes.try_reserve(self.bytes.len()).ok()?;
+        longer.bytes.try_room(self.bytes.len()).ok()?;
         longer.bytes.extend_from_slice(&self.bytes);
         longer.count += self.count;
         *self = longer;
@@ -137,7 +138,7 @@ pub fn build(top: u64, contents: &Contents<'_>) -> Option<StackImage> {
     let total = usize::try_from(top - pointer).ok()?;
 
     let mut out = Words(Vec::new());
-    out.0.try_reserve_exact(total).ok()?;
+    out.0.try_room_exact(total).ok()?;
     out.push(contents.arguments.count() as u64);
     out.push_pointers(contents.arguments, arguments_at);
     out.push_pointers(contents.environment, environment_at);

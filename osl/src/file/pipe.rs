@@ -6,6 +6,7 @@ use alloc::collections::VecDeque;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::any::Any;
+use libkernel::memory::Room;
 
 use abi::Errno;
 use arrayvec::ArrayVec;
@@ -145,7 +146,7 @@ impl Pipe {
         }
         let count = room.min(bytes.len());
         let is_refused = frames::shortage() == Shortage::Desperate && state.bytes.capacity() < state.bytes.len() + count;
-        if is_refused || state.bytes.try_reserve(count).is_err() {
+        if is_refused || state.bytes.try_room(count).is_err() {
             return Some(Err(Errno::ENOMEM));
         }
         state.bytes.extend(bytes.get(..count).unwrap_or_default());

@@ -3,6 +3,7 @@
 //! Invariant: bytes go in whole or not at all; they are taken out by whose turn it is to read.
 
 use alloc::vec::Vec;
+use libkernel::memory::Room;
 
 use abi::Errno;
 use sync::TaskContext;
@@ -38,7 +39,7 @@ impl Pipe {
     /// The first bytes, at most `most`, which stay; none when no more can come.
     pub fn look(&self, cx: &mut TaskContext, most: usize, nonblocking: bool) -> Result<Vec<u8>, Errno> {
         let mut bytes = Vec::new();
-        bytes.try_reserve_exact(most).map_err(|_| Errno::ENOMEM)?;
+        bytes.try_room_exact(most).map_err(|_| Errno::ENOMEM)?;
         bytes.resize(most, 0);
         let count = match self.peek(cx, &mut bytes) {
             Some(count) => count,

@@ -6,6 +6,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use libkernel::memory::Room;
 
 use abi::Errno;
 use libkernel::wait::WaitQueue;
@@ -136,7 +137,7 @@ impl Table {
         if self.closes_circle(file, &wanted) {
             return Some(Err(Errno::EDEADLK));
         }
-        if self.waiting.try_reserve(1).is_err() {
+        if self.waiting.try_room(1).is_err() {
             return Some(Err(Errno::ENOLCK));
         }
         self.waiting.push(Waiting { file, wanted });

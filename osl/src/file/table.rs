@@ -4,6 +4,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use libkernel::memory::Room;
 
 use abi::Errno;
 use libkernel::census::{Census, Counted};
@@ -70,7 +71,7 @@ impl Slots {
     fn grow_to_hold(&mut self, index: usize) -> Result<(), Errno> {
         let wanted = index + 1;
         if wanted > self.slots.len() {
-            self.slots.try_reserve(wanted - self.slots.len()).map_err(|_| Errno::ENOMEM)?;
+            self.slots.try_room(wanted - self.slots.len()).map_err(|_| Errno::ENOMEM)?;
             self.slots.resize(wanted, Place::Free);
         }
         Ok(())
@@ -122,7 +123,7 @@ impl Slots {
     /// A copy, in which nothing is promised.
     fn copy(&self) -> Result<Self, Errno> {
         let mut slots = Vec::new();
-        slots.try_reserve_exact(self.slots.len()).map_err(|_| Errno::ENOMEM)?;
+        slots.try_room_exact(self.slots.len()).map_err(|_| Errno::ENOMEM)?;
         slots.extend(self.slots.iter().map(|place| place.slot().cloned().map_or(Place::Free, Place::Taken)));
         let promised = self.slots.iter().position(|place| matches!(place, Place::Promised));
         Ok(Self { slots, lowest_free: promised.map_or(self.lowest_free, |first| first.min(self.lowest_free)) })

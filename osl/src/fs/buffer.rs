@@ -4,6 +4,7 @@
 
 use alloc::vec::Vec;
 use core::ops::{Deref, DerefMut};
+use libkernel::memory::Room;
 
 use abi::Errno;
 use abi::file::Iovec;
@@ -158,7 +159,7 @@ impl Sink for KernelSink<'_> {
     }
 
     fn put(&mut self, _cx: &mut TaskContext, bytes: &[u8]) -> Result<(), Errno> {
-        self.bytes.try_reserve(bytes.len()).map_err(|_| Errno::ENOMEM)?;
+        self.bytes.try_room(bytes.len()).map_err(|_| Errno::ENOMEM)?;
         self.bytes.extend_from_slice(bytes);
         Ok(())
     }
@@ -219,7 +220,7 @@ pub fn chunk(wanted: usize) -> Result<Chunk, Errno> {
     }
     let length = wanted.min(CHUNK);
     let mut buffer = Vec::new();
-    buffer.try_reserve_exact(length).map_err(|_| Errno::ENOMEM)?;
+    buffer.try_room_exact(length).map_err(|_| Errno::ENOMEM)?;
     buffer.resize(length, 0);
     Ok(Chunk::Large(buffer))
 }

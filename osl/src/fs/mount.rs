@@ -5,6 +5,7 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use libkernel::memory::Room;
 
 use abi::Errno;
 use sync::{SpinLock, TaskContext, order};
@@ -75,7 +76,7 @@ pub fn mount(
         return Err(Errno::ENOTDIR);
     }
     let mut table = TABLE.lock(cx);
-    table.mounts.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
+    table.mounts.try_room(1).map_err(|_| Errno::ENOMEM)?;
     let mount = Arc::new(Mount { number: table.next_number, root, covers, source: String::from(source), kind });
     table.next_number += 1;
     table.mounts.push(mount.clone());

@@ -14,6 +14,7 @@
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use libkernel::memory::Room;
 
 use arrayvec::ArrayVec;
 use sync::twin::{self, Twin};
@@ -203,7 +204,7 @@ impl<W: Waits> Bucket<W> {
 
     /// Room for so many more.
     pub fn make_room(&mut self, count: usize) -> Result<(), Refused> {
-        self.entries.try_reserve(count).map_err(|_| Refused::NoMemory)
+        self.entries.try_room(count).map_err(|_| Refused::NoMemory)
     }
 
     /// Puts a waiter behind those of its priority. There is room.

@@ -5,6 +5,7 @@
 //! the word himself.
 
 use alloc::sync::Arc;
+use libkernel::memory::Room;
 
 use abi::Errno;
 use abi::constant::*;
@@ -202,7 +203,7 @@ pub fn attach(bucket: &mut Bucket, holder: Option<(&mut Holdings, &Arc<Owner>)>,
 
 fn record(bucket: &mut Bucket, holdings: &mut Holdings, owner: &Arc<Owner>, attempt: &Attempt<'_>, word: u32) -> Result<Claim, Errno> {
     holdings.make_room()?;
-    bucket.locks.try_reserve(1).map_err(|_| Errno::ENOMEM)?;
+    bucket.locks.try_room(1).map_err(|_| Errno::ENOMEM)?;
     match user::compare_exchange_u32_at_hand(attempt.address, word, word | FUTEX_WAITERS) {
         Ok(found) if found == word => {}
         Ok(_) => return Ok(Claim::Again),

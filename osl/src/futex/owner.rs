@@ -5,6 +5,7 @@
 
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
+use libkernel::memory::Room;
 
 use abi::Errno;
 use libkernel::thread::Thread;
@@ -95,6 +96,6 @@ impl Owner {
 impl Holdings {
     /// Room for one more lock, and for the one that the thread may be waiting for.
     pub fn make_room(&mut self) -> Result<(), Errno> {
-        self.held.try_reserve(2).map_err(|_| Errno::ENOMEM)
+        self.held.try_room(2).map_err(|_| Errno::ENOMEM)
     }
 }

@@ -8,6 +8,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
+use libkernel::memory::Room;
 
 use abi::Errno;
 use libkernel::address_space::{AddressSpace, PageSource, UserAddress, borrowed_space, current_space};
@@ -52,7 +53,7 @@ pub struct Home {
 impl Table {
     fn new() -> Result<Arc<Self>, Errno> {
         let mut lines = Vec::new();
-        lines.try_reserve_exact(OF_SPACE).map_err(|_| Errno::ENOMEM)?;
+        lines.try_room_exact(OF_SPACE).map_err(|_| Errno::ENOMEM)?;
         lines.resize_with(OF_SPACE, Line::new);
         Ok(Arc::new(Self(lines.into_boxed_slice())))
     }

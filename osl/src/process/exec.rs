@@ -7,16 +7,18 @@ use alloc::sync::Arc;
 
 use abi::Errno;
 use abi::file::mode;
-use abi::signal::{SS_DISABLE, SignalStack};
+use abi::signal::{SIGSEGV, SS_DISABLE, SignalStack};
 use libkernel::thread::registers::{self, UserRegisters};
 use libkernel::thread::user;
 use sync::TaskContext;
 
 use super::death;
+use super::exit;
 use super::image::{self, NewProgram};
 use super::program::{self, From, ProgramFile, Wish};
 use super::program_timers;
 use super::shared::Process;
+use super::status::ExitStatus;
 use super::table::TREE;
 use super::task::Task;
 use crate::credentials::Credentials;
@@ -34,6 +36,11 @@ pub fn execute(cx: &mut TaskContext, task: &Arc<Task>, registers: &mut UserRegis
     let program = image::build(cx, task, &file, &wish, &new, secure)?;
     drop(wish);
     stay_alone(cx, task)?;
+    if let Err(error) = own_files(cx, task) {
+        // Its threads are gone: there is no way back, and without a table of its own none forward.
+        exit::end_process(cx, task, ExitStatus::Killed { signal: SIGSEGV, dumped: false });
+        return Err(error);
+    }
     // The point of no return.
     let readable = may_read(&old, &file);
     drop(file);
@@ -141,21 +148,20 @@ fn forget_old_program(cx: &mut TaskContext, task: &Arc<Task>) {
     task.death_signal.store(0);
     program_timers::delete_all(cx, process);
     *task.restart.lock(cx) = None;
-    own_files(cx, task);
     task.files(cx).close_for_exec(cx);
     in_flight::collect_after_end(cx);
 }
 
 /// A table of descriptors shared with another process is not closed for it.
-fn own_files(cx: &mut TaskContext, task: &Arc<Task>) {
+fn own_files(cx: &mut TaskContext, task: &Arc<Task>) -> Result<(), Errno> {
     let files = task.files(cx);
     // One reference here, one in the task.
-    if Arc::strong_count(&files) > 2
-        && let Ok(copy) = files.duplicate(cx)
-    {
+    if Arc::strong_count(&files) > 2 {
+        let copy = files.duplicate(cx)?;
         let shared = task.replace_files(cx, Some(Arc::new(copy)));
         drop(shared);
     }
+    Ok(())
 }
 
 fn last_name(path: &[u8]) -> &[u8] {

@@ -5,6 +5,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use libkernel::memory::Room;
 
 use abi::Errno;
 use abi::socket::PeerCredentials;
@@ -70,7 +71,7 @@ pub fn gather(cx: &mut TaskContext, from: &mut dyn Source, count: usize) -> Resu
         return Err(Errno::ENOBUFS);
     }
     let mut bytes = Vec::new();
-    bytes.try_reserve_exact(count).map_err(|_| Errno::ENOBUFS)?;
+    bytes.try_room_exact(count).map_err(|_| Errno::ENOBUFS)?;
     bytes.resize(count, 0);
     from.take(cx, &mut bytes)?;
     Ok(bytes)

@@ -4,6 +4,7 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use libkernel::memory::Room;
 
 use abi::Errno;
 use abi::socket::PeerCredentials;
@@ -72,7 +73,7 @@ fn send_piece(
     if state.is_closed || state.shut.contains(Shut::RECEIVE) {
         return Err(Errno::EPIPE);
     }
-    state.queue.try_reserve(1).map_err(|_| Errno::ENOBUFS)?;
+    state.queue.try_room(1).map_err(|_| Errno::ENOBUFS)?;
     state.unread += count;
     state.queue.push_back(Queued { message, used: 0, parcel: sending.parcel.take() });
     drop(state);

@@ -5,6 +5,7 @@
 use alloc::boxed::Box;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
+use libkernel::memory::Room;
 
 use abi::Errno;
 use libkernel::wait::Deadline;
@@ -122,7 +123,7 @@ fn put(
         want(state, socket);
         return None;
     }
-    if state.queue.try_reserve(1).is_err() {
+    if state.queue.try_room(1).is_err() {
         return Some(Err(Errno::ENOBUFS));
     }
     state.unread += message.bytes.len();

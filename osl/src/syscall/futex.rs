@@ -3,6 +3,7 @@
 //! Invariant: a wait that goes on after an interruption keeps the moment at which it began to count.
 
 use alloc::vec::Vec;
+use libkernel::memory::Room;
 
 use abi::Errno;
 use abi::constant::*;
@@ -74,7 +75,8 @@ fn until(caller: &mut Caller<'_>, timeout: UserAddress, clock: i32) -> Result<Un
 
 /// The words that an array of `count` names.
 fn wishes(caller: &mut Caller<'_>, array: UserAddress, count: usize) -> Result<Vec<Wish>, Errno> {
-    let mut wishes = Vec::with_capacity(count);
+    let mut wishes = Vec::new();
+    wishes.try_room_exact(count).map_err(errno)?;
     for index in 0..count {
         let at = array.checked_add((index * size_of::<FutexWait>()) as u64).ok_or(Errno::EFAULT)?;
         let one: FutexWait = user::copy_in_value(caller.cx, at).map_err(errno)?;

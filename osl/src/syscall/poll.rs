@@ -4,6 +4,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use libkernel::memory::Room;
 
 use abi::Errno;
 use abi::poll::{POLLNVAL, PollFd};
@@ -102,8 +103,10 @@ fn poll_until(caller: &mut Caller<'_>, at: UserAddress, count: u64, deadline: Op
         return Err(Errno::EINVAL);
     }
     let files = caller.files();
-    let mut entries = Vec::new();
-    let mut watched = Vec::new();
+    let room = usize::try_from(count).map_err(|_| Errno::EINVAL)?;
+    let (mut entries, mut watched) = (Vec::new(), Vec::new());
+    entries.try_room_exact(room).map_err(errno)?;
+    watched.try_room_exact(room).map_err(errno)?;
     for index in 0..count {
         let place = UserAddress::new(at.as_u64().checked_add(index * ENTRY).ok_or(Errno::EFAULT)?);
         let entry: PollFd = user::copy_in_value(caller.cx, place).map_err(errno)?;
@@ -132,7 +135,9 @@ fn wait_for_any<'a>(
     watched: impl Iterator<Item = &'a Watched> + Clone,
     deadline: Option<u64>,
 ) -> Result<Vec<u16>, Errno> {
-    let files: Vec<_> = watched.clone().filter_map(|watched| watched.open.clone()).collect();
+    let mut files = Vec::new();
+    files.try_room_exact(watched.clone().count()).map_err(errno)?;
+    files.extend(watched.clone().filter_map(|watched| watched.open.clone()));
     let look = |cx: &mut TaskContext| {
         let answers: Vec<u16> = watched.clone().map(|watched| watched.answer(cx)).collect();
         answers.iter().any(|&answer| answer != 0).then_some(answers)
@@ -147,7 +152,8 @@ fn wait_for_any<'a>(
 /// Which of some descriptors have which of the wanted readiness, for `select`; `EBADF` when one is not open.
 pub fn select_until(caller: &mut Caller<'_>, wanted: &[(i32, u16)], deadline: Option<u64>) -> Result<Vec<u16>, Errno> {
     let files = caller.files();
-    let mut watched = Vec::with_capacity(wanted.len());
+    let mut watched = Vec::new();
+    watched.try_room_exact(wanted.len()).map_err(errno)?;
     for &(fd, wanted) in wanted {
         watched.push(Watched { wanted, open: Some(files.get_usable(caller.cx, fd)?) });
     }

@@ -3,7 +3,8 @@
 //! Invariant: an unprivileged thread only ever moves among the users and groups that it has already.
 
 use alloc::sync::Arc;
-use alloc::vec;
+use alloc::vec::Vec;
+use libkernel::memory::Room;
 
 use abi::Errno;
 use libkernel::address_space::{UserAddress, user};
@@ -189,7 +190,9 @@ pub fn setgroups(caller: &mut Caller<'_>, count: usize, list: UserAddress) -> Re
     if count > GROUPS_LIMIT {
         return Err(Errno::EINVAL);
     }
-    let mut bytes = vec![0; count * size_of::<u32>()];
+    let mut bytes = Vec::new();
+    bytes.try_room_exact(count * size_of::<u32>()).map_err(errno)?;
+    bytes.resize(count * size_of::<u32>(), 0);
     user::copy_in(caller.cx, list, &mut bytes).map_err(errno)?;
     let words = bytes.chunks_exact(size_of::<u32>()).filter_map(|word| u32::read_from_bytes(word).ok());
     let new = now.with_groups(words.collect());

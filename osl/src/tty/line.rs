@@ -5,6 +5,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use libkernel::memory::Room;
 
 use abi::terminal::{Termios, character, input, local, packet};
 
@@ -194,7 +195,7 @@ impl Line {
 
     /// Makes room in memory for so many keys; false when there is none.
     pub fn reserve(&mut self, keys: usize) -> bool {
-        self.bytes.try_reserve((2 * keys).min(LIMIT)).is_ok()
+        self.bytes.try_room((2 * keys).min(LIMIT)).is_ok()
     }
 
     /// Throws away what nobody has read.

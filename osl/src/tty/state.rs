@@ -7,6 +7,7 @@ use alloc::collections::VecDeque;
 use alloc::sync::{Arc, Weak};
 use alloc::vec;
 use alloc::vec::Vec;
+use libkernel::memory::Room;
 
 use abi::Errno;
 use abi::terminal::{Termios, WindowSize, packet};
@@ -133,7 +134,7 @@ impl State {
     /// Keys arrive; answers how many of them have room. `None` when memory is short.
     pub fn type_keys(&mut self, keys: &[u8], has_master: bool) -> Option<(usize, Todo)> {
         let count = keys.len().min(self.input_room());
-        if self.incoming.try_reserve(count).is_err() || !self.line.reserve(count) {
+        if self.incoming.try_room(count).is_err() || !self.line.reserve(count) {
             return None;
         }
         let mut effects = Effects::default();

@@ -13,6 +13,7 @@ pub mod memory;
 pub mod numbers;
 pub mod objects;
 pub mod process;
+pub mod refused;
 pub mod scratch;
 pub mod session;
 pub mod signal;

@@ -302,7 +302,7 @@ impl World {
     fn check(&mut self) {
         for (space, oracle) in &self.spaces {
             assert_eq!(space.mapped_bytes(), oracle.len() as u64 * PAGE);
-            let listed = space.regions(&mut self.cx);
+            let listed = space.regions(&mut self.cx).unwrap();
             let in_regions = listed.iter().flat_map(|region| {
                 let pages = region.start.as_u64() / PAGE..region.end.as_u64() / PAGE;
                 pages.map(|page| (page, region.protection, region.shared))

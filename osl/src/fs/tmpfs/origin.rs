@@ -5,6 +5,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use libkernel::memory::Room;
 
 use abi::Errno;
 use libkernel::log::warn;
@@ -81,7 +82,7 @@ impl TmpNode {
         let mut found: Vec<(Vec<u8>, u64, Kind)> = Vec::new();
         let mut is_complete = true;
         let listed = lower.as_node().list(cx, 0, &mut |entry| {
-            is_complete = found.try_reserve(1).is_ok();
+            is_complete = found.try_room(1).is_ok();
             if is_complete && entry.name != b"." && entry.name != b".." {
                 found.push((entry.name.to_vec(), entry.number, entry.kind));
             }

@@ -4,6 +4,7 @@
 //! timer), above each with its information, oldest first. A signal in the set without an entry was posted without memory: the kernel is its sender.
 
 use alloc::collections::VecDeque;
+use libkernel::memory::Room;
 
 use abi::signal::{SIGRTMIN, SignalInfo, code};
 
@@ -52,7 +53,7 @@ impl Pending {
         }
         self.set = self.set.with(signal);
         // A signal below 32 is queued in any case: there can be only 31 of them.
-        if (signal >= SIGRTMIN && self.queue.len() >= room) || self.queue.try_reserve(self.prepared.saturating_add(1)).is_err() {
+        if (signal >= SIGRTMIN && self.queue.len() >= room) || self.queue.try_room(self.prepared.saturating_add(1)).is_err() {
             return Queued::WithoutInformation;
         }
         self.queue.push_back(information);
@@ -66,7 +67,7 @@ impl Pending {
 
     /// Keeps room for one more `add_prepared` at a time. False: there is no memory.
     pub fn prepare(&mut self) -> bool {
-        let has_room = self.queue.try_reserve(self.prepared.saturating_add(1)).is_ok();
+        let has_room = self.queue.try_room(self.prepared.saturating_add(1)).is_ok();
         self.prepared += usize::from(has_room);
         has_room
     }

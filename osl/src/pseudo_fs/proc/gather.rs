@@ -123,9 +123,7 @@ fn policy_number(policy: Policy) -> u32 {
 
 fn memory(cx: &mut TaskContext, process: &Arc<Process>) -> (u64, u64) {
     let Some(space) = process.space(cx) else { return (0, 0) };
-    let lengths = space.regions(cx).into_iter();
-    let mapped = lengths.fold(0_u64, |sum, region| sum.saturating_add(region.end.as_u64().saturating_sub(region.start.as_u64())));
-    (mapped, u64::try_from(space.resident_pages()).unwrap_or(u64::MAX))
+    (space.mapped_bytes(), u64::try_from(space.resident_pages()).unwrap_or(u64::MAX))
 }
 
 /// R while it has or waits for a CPU, T while the process is stopped, else S: nothing here sleeps deaf to signals for long.

@@ -9,6 +9,9 @@ use alloc::vec::Vec;
 use abi::Errno;
 use sync::TaskContext;
 
+use crate::error::errno;
+use libkernel::memory::Room;
+
 use super::gather::Subject;
 use super::task_text::append;
 
@@ -26,11 +29,13 @@ struct Line {
 
 /// The column at which names begin.
 const NAME_COLUMN: usize = 73;
+/// What a line takes at most, but for its name, each byte of which is written in four at most.
+const ROOM: usize = 128;
 
 pub fn read(cx: &mut TaskContext, subject: &Subject) -> Result<Vec<u8>, Errno> {
     let Some(space) = subject.process.space(cx) else { return Ok(Vec::new()) };
     let mut text = String::new();
-    for region in space.regions(cx) {
+    for region in space.regions(cx).map_err(errno)? {
         let line = Line {
             start: region.start.as_u64(),
             end: region.end.as_u64(),
@@ -41,6 +46,7 @@ pub fn read(cx: &mut TaskContext, subject: &Subject) -> Result<Vec<u8>, Errno> {
             offset: region.offset,
             name: region.name,
         };
+        text.try_room(ROOM + 4 * line.name.len()).map_err(errno)?;
         push(&mut text, &line);
     }
     Ok(text.into_bytes())

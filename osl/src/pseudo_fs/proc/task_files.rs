@@ -4,6 +4,7 @@
 
 use alloc::format;
 use alloc::vec::Vec;
+use libkernel::memory::Room;
 
 use abi::Errno;
 use sync::TaskContext;
@@ -107,7 +108,7 @@ fn strings(cx: &mut TaskContext, subject: &Subject, (start, end): (u64, u64)) ->
     let length = end.saturating_sub(start).min(MOST_STRINGS);
     let length = usize::try_from(length).map_err(|_| Errno::EIO)?;
     let mut bytes = Vec::new();
-    bytes.try_reserve_exact(length).map_err(|_| Errno::ENOMEM)?;
+    bytes.try_room_exact(length).map_err(|_| Errno::ENOMEM)?;
     bytes.resize(length, 0);
     match space.read(cx, libkernel::address_space::UserAddress::new(start), &mut bytes) {
         Ok(()) => Ok(bytes),

@@ -4,6 +4,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use libkernel::memory::Room;
 
 use abi::Errno;
 use abi::constant::O_APPEND;
@@ -55,7 +56,7 @@ pub fn pieces_of_any(caller: &mut Caller<'_>, at: UserAddress, count: u32) -> Re
         return Err(Errno::EINVAL);
     }
     let mut pieces = Vec::new();
-    pieces.try_reserve_exact(usize::try_from(count).unwrap_or(0)).map_err(|_| Errno::ENOMEM)?;
+    pieces.try_room_exact(usize::try_from(count).unwrap_or(0)).map_err(|_| Errno::ENOMEM)?;
     for index in 0..u64::from(count) {
         let place = at.as_u64().checked_add(index * 16).ok_or(Errno::EFAULT)?;
         let piece: Iovec = user::copy_in_value(caller.cx, UserAddress::new(place)).map_err(errno)?;

@@ -4,7 +4,6 @@
 //! kernel's between the two, so never are two spaces locked at once.
 
 use alloc::sync::Arc;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use abi::Errno;
@@ -14,6 +13,7 @@ use libkernel::address_space::{AddressSpace, UserAddress, user};
 use super::super::Caller;
 use super::super::limits::may_change;
 use super::bytes::{LIMIT, pieces_in, pieces_of_any};
+use crate::fs::buffer;
 use crate::process;
 
 const PAGE: u64 = 4096;
@@ -53,7 +53,7 @@ fn move_bytes(caller: &mut Caller<'_>, number: i32, lists: &Lists, flags: u64, w
         return Ok(0);
     }
     let space = space_of(caller, number)?;
-    let mut buffer = vec![0; PAGE as usize];
+    let mut buffer = buffer::chunk(PAGE as usize)?;
     let mut moved = 0;
     while let (Some((here, own_left)), Some((there, their_left))) = (own.next(), theirs.next()) {
         let length = own_left.min(their_left).min(PAGE - here % PAGE).min(PAGE - there % PAGE);
@@ -127,6 +127,7 @@ impl Pieces {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec;
 
     #[test]
     fn empty_pieces_are_passed_over_and_the_limit_ends_a_list() {

@@ -3,16 +3,13 @@
 //! The boots `tests/vm/refused-*.boot` run it on a kernel that refuses frames by lot; elsewhere nothing is refused.
 
 use linux_tests::memory::{PAGE, READ_WRITE, map, peek, poke, unmap};
-use linux_tests::objects::Objects;
-use linux_tests::process::{Ended, FAILED_QUIETLY, close, exit_now, try_fork, wait, wait_for_any_of};
+use linux_tests::process::{Ended, FAILED_QUIETLY, close, exit_now, try_fork, wait};
+use linux_tests::refused::{self, Case, granted};
 use linux_tests::scratch::{Scratch, c};
-use linux_tests::{Errno, call, check, done, fail, is_braid, must, must_equal};
+use linux_tests::{call, done, must, must_equal};
 use std::ffi::CStr;
 
 const PAGES: usize = 40;
-const ROUNDS: usize = 25;
-
-type Case = (&'static str, fn(&Scratch));
 
 const CASES: [Case; 9] = [
     ("memory", memory),
@@ -27,28 +24,7 @@ const CASES: [Case; 9] = [
 ];
 
 fn main() {
-    let scratch = Scratch::new("refused");
-    for (what, case) in CASES {
-        // A round may fill what the kernel keeps for the next ones; a leak grows with each.
-        let leaks = (0..4).all(|_| {
-            let before = Objects::settled_but_pages();
-            (0..ROUNDS).for_each(|_| case(&scratch));
-            // What a killed shell leaves behind comes to this program, which is the first.
-            while wait_for_any_of(-1, 0).is_ok() {}
-            is_braid() && !before.are_all_there_is()
-        });
-        check(what, !leaks);
-    }
-}
-
-/// What was asked for, unless there was no memory.
-#[track_caller]
-fn granted<T>(what: &str, answer: Result<T, Errno>) -> Option<T> {
-    match answer {
-        Ok(value) => Some(value),
-        Err(libc::ENOMEM | libc::EAGAIN | libc::ENOBUFS | libc::ENOSPC | libc::ENFILE) => None,
-        Err(errno) => fail(&format!("{what}: errno {errno}")),
-    }
+    refused::all("refused", &CASES);
 }
 
 fn fresh(pages: usize) -> Option<usize> {
