@@ -1,6 +1,7 @@
 //! Objects that have numbers, and perhaps keys.
 //!
-//! Invariant: a key is that of one object at most; a number comes again only after all others of its kind were given out.
+//! Invariant: a key is that of one object at most; a number comes again only after 65536 rounds through
+//! the places; rounds are short, as Linux's are, so that lists stay short too.
 
 use alloc::collections::BTreeMap;
 
@@ -9,6 +10,8 @@ const PLACES: u32 = 1 << 15;
 /// So many may be allowed.
 pub const MOST_OF_A_KIND: u64 = PLACES as u64;
 const ROUNDS: u32 = 1 << 16;
+/// A round has at least so many places.
+const SHORTEST_ROUND: u32 = 64;
 
 /// All objects of one kind.
 pub struct Keyed<T> {
@@ -34,12 +37,12 @@ impl<T> Keyed<T> {
         if self.objects.len() as u64 >= most.min(u64::from(PLACES)) {
             return None;
         }
-        while self.objects.contains_key(&self.next) {
-            self.step();
+        let place = self.free_place()?;
+        if place < self.next {
+            self.round = (self.round + 1) % ROUNDS;
         }
-        let place = self.next;
+        self.next = place + 1;
         let number = i32::try_from(self.round * PLACES + place).ok()?;
-        self.step();
         self.objects.insert(place, make(number));
         if key != 0 {
             self.numbers.insert(key, number);
@@ -47,11 +50,11 @@ impl<T> Keyed<T> {
         Some(number)
     }
 
-    fn step(&mut self) {
-        self.next = (self.next + 1) % PLACES;
-        if self.next == 0 {
-            self.round = (self.round + 1) % ROUNDS;
-        }
+    /// The next place that is free, in rounds half as long again as there are objects.
+    fn free_place(&self) -> Option<u32> {
+        let objects = u32::try_from(self.objects.len()).ok()?;
+        let places = (objects + objects / 2).clamp(SHORTEST_ROUND, PLACES);
+        (self.next..places).chain(0..places).find(|place| !self.objects.contains_key(place))
     }
 
     pub fn number_of(&self, key: i32) -> Option<i32> {
@@ -102,5 +105,23 @@ mod tests {
         all.keep(|_| false);
         all.forget_key(7, 0);
         assert_eq!((all.add(7, 10, |number| number), all.add(0, 1, |number| number)), (Some(1), None));
+    }
+
+    #[test]
+    fn a_place_that_comes_again_has_another_number() {
+        let mut all = Keyed::new();
+        for place in 0..64 {
+            assert_eq!(all.add(0, 100, |number| number), Some(place));
+            all.keep(|number| *number == 1);
+        }
+        assert_eq!(all.add(0, 100, |number| number), Some(1 << 15));
+        assert_eq!((all.add(0, 100, |number| number), all.get(2)), (Some((1 << 15) + 2), Some(&mut ((1 << 15) + 2))));
+    }
+
+    #[test]
+    fn all_places_are_given_out_and_no_more() {
+        let mut all = Keyed::new();
+        assert!((0..PLACES).all(|_| all.add(0, MOST_OF_A_KIND, |number| number).is_some()));
+        assert_eq!(all.add(0, MOST_OF_A_KIND, |number| number), None);
     }
 }

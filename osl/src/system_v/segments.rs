@@ -132,7 +132,7 @@ fn with<R>(cx: &TaskContext, which: Which, work: impl FnOnce(&mut Segment, &Arc<
     let answer = match which {
         _ if segment.hold.is_removed() && memory.uses().attached == 0 => Err(Errno::EINVAL),
         // Its place is another's by now.
-        Which::Number(number) if number != segment.facts.number => Err(Errno::EIDRM),
+        Which::Number(number) if number != segment.facts.number => Err(Errno::EINVAL),
         _ => work(segment, &memory),
     };
     if segment.hold.is_removed() {

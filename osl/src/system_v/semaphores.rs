@@ -70,7 +70,7 @@ fn room() -> u64 {
 pub fn get(cx: &TaskContext, number: i32) -> Result<Arc<Set>, Errno> {
     let mut all = ALL.lock(cx);
     let set = all.get(number).ok_or(Errno::EINVAL)?;
-    if set.number == number { Ok(Arc::clone(set)) } else { Err(Errno::EIDRM) }
+    if set.number == number { Ok(Arc::clone(set)) } else { Err(Errno::EINVAL) }
 }
 
 /// The set at this place of the list.

@@ -66,6 +66,7 @@ fn main() {
     undone();
     told();
     rights();
+    old_numbers();
     many();
 }
 
@@ -290,4 +291,19 @@ fn many() {
     check("and end", children.into_iter().all(|child| wait(child) == Ended::Exited(0)));
     equal("the tokens are there", values(set, 3), vec![2, 0, 0]);
     equal("removed", remove(set), Ok(0));
+}
+
+/// Places come again after a while; numbers do not.
+fn old_numbers() {
+    let old = done("made", get(0, 1, 0o600));
+    equal("removed", remove(old), Ok(0));
+    let same_place = (0..40_000).find_map(|_| {
+        let new = done("made again", get(0, 1, 0o600));
+        (new % 32768 == old % 32768).then_some(new).ok_or_else(|| remove(new)).ok()
+    });
+    let new = done("its place comes again", same_place.ok_or(0));
+    check("with another number", new != old);
+    equal("nobody is told about the old one", stat(old).map(|_| ()), Err(libc::EINVAL));
+    equal("nor removes it", remove(old), Err(libc::EINVAL));
+    equal("but the new one", remove(new), Ok(0));
 }
