@@ -33,7 +33,7 @@ pub fn visit(board: &'static Board, victim: Pid) -> i32 {
 fn read_all(victim: Pid, area: usize, words: &mut [u64]) {
     let (own, theirs) = ([words.as_mut_ptr() as usize, PAGES * PAGE], [area, PAGES * PAGE]);
     let read = granted(call!(SYS_process_vm_readv, victim, own.as_ptr(), 1, theirs.as_ptr(), 1, 0));
-    must("whole pages", read % PAGE == 0);
+    must("whole pages", read.is_multiple_of(PAGE));
     for (index, word) in words.iter().take(read / 8).enumerate() {
         must("a word of another's page", users::is_of(index / 512, *word));
     }
