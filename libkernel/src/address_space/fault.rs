@@ -112,6 +112,7 @@ impl Parts {
     fn bring(&self, at: VirtAddr, region: &Region, access: Access, cx: &mut TaskContext) -> Result<(), Fault> {
         let is_write = access == Access::Write;
         let (page, writable) = match &region.contents {
+            Contents::Anonymous if self.wants_large(region) && self.bring_large(at, region) => return Ok(()),
             Contents::Anonymous => (Page::zeroed().map_err(no_memory)?, true),
             Contents::Source { source, shared: true, .. } => (page_of_source(&**source, region, at, is_write, cx)?, is_write),
             Contents::Source { source, .. } => {
@@ -150,7 +151,7 @@ impl Parts {
     /// Lets the page be written to if nobody shares it; otherwise it is to be copied.
     fn unshared(&self, at: VirtAddr, granted: Flags, cx: &TaskContext) -> Option<Page> {
         let place = self.table.locked_place(at, cx)?;
-        if !place.entry().has(Flags::WRITABLE) && !place.is_sole_owner() {
+        if !place.entry().has(Flags::WRITABLE) && !place.is_large() && !place.is_sole_owner() {
             return Some(place.share());
         }
         place.set_flags(granted);

@@ -5,6 +5,7 @@
 
 use super::address::{LOWEST, PAGE, Span, USER_END, UserAddress};
 use super::backing::{Backing, Contents};
+use super::large::LargeUse;
 use super::limits::could_ever_be_filled;
 use super::placement::STACK_GAP;
 use super::regions::Region;
@@ -35,7 +36,11 @@ impl AddressSpace {
         let span = self.edit(cx, |parts, batch, cx| {
             let span = parts.place(placement, length)?;
             contents.enter(cx, self.itself());
-            parts.map(Region { start: span.start, end: span.end, protection, contents, grows_to: None }, batch, cx)?;
+            parts.map(
+                Region { start: span.start, end: span.end, protection, contents, grows_to: None, large: LargeUse::AsSystem },
+                batch,
+                cx,
+            )?;
             Ok::<Span, KernelError>(span)
         })?;
         Ok(UserAddress::new(span.start))
@@ -58,7 +63,11 @@ impl AddressSpace {
         self.edit(cx, |parts, batch, cx| {
             let span = parts.place(Placement::FixedNoReplace(UserAddress::new(start)), length)?;
             let contents = Contents::Anonymous;
-            parts.map(Region { start, end: span.end, protection, contents, grows_to: Some(grows_to) }, batch, cx)?;
+            parts.map(
+                Region { start, end: span.end, protection, contents, grows_to: Some(grows_to), large: LargeUse::Refused },
+                batch,
+                cx,
+            )?;
             parts.ceiling = top.as_u64().saturating_sub(room + STACK_GAP).max(LOWEST) / PAGE * PAGE;
             Ok(())
         })
@@ -114,6 +123,8 @@ impl Parts {
         let block = bytes_of(2);
         let (first, end) = (span.start.next_multiple_of(block), span.end / block * block);
         let whole = if first < end { first..end } else { span.end..span.end };
+        self.split_edges(span.range(), batch, cx);
+        self.release_large(whole.clone(), batch, cx);
         self.release_pages(span.start..whole.start, batch, cx);
         self.release_pages(whole.end..span.end, batch, cx);
         let gap = self.regions.gap_around(span.range(), 0..USER_END);
@@ -124,6 +135,7 @@ impl Parts {
 
     /// The pages in `range` go. If there are more than a batch holds, the rest is hidden first: so CPUs are told once.
     pub(super) fn release_pages(&mut self, range: Range<u64>, batch: &mut FlushBatch<'_>, cx: &mut TaskContext) {
+        self.split_edges(range.clone(), batch, cx);
         let mut next = self.take_pages(range.clone(), batch);
         if let Some(rest) = next {
             let Ok(()) = self.table.visit::<Infallible>(rest..range.end, |at, place| {
@@ -145,8 +157,13 @@ impl Parts {
             if batch.is_full() {
                 return Err(at.as_u64());
             }
-            let (page, entry) = place.take();
-            batch.release_page(at, page, entry.has(Flags::PRESENT));
+            if place.is_large() {
+                let (page, entry) = place.take_large();
+                batch.release_large_page(at, page, entry.has(Flags::PRESENT));
+            } else {
+                let (page, entry) = place.take();
+                batch.release_page(at, page, entry.has(Flags::PRESENT));
+            }
             Ok(())
         });
         taken.err()

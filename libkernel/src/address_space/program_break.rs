@@ -4,6 +4,7 @@
 
 use super::address::{PAGE, Span, USER_END, UserAddress};
 use super::backing::Contents;
+use super::large::LargeUse;
 use super::limits::could_ever_be_filled;
 use super::regions::Region;
 use super::request::Protection;
@@ -77,7 +78,14 @@ impl Parts {
         self.check_growth(span.bytes())?;
         self.reserve_regions(1)?;
         let (start, end) = (span.start, span.end);
-        self.regions.insert(Region { start, end, protection: Protection::READ_WRITE, contents: Contents::Anonymous, grows_to: None });
+        self.regions.insert(Region {
+            start,
+            end,
+            protection: Protection::READ_WRITE,
+            contents: Contents::Anonymous,
+            grows_to: None,
+            large: LargeUse::AsSystem,
+        });
         Ok(())
     }
 }

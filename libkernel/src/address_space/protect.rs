@@ -16,12 +16,12 @@ impl AddressSpace {
     /// `NoMemory` when a page of it is not mapped; then nothing changes.
     pub fn protect(&self, cx: &mut TaskContext, at: UserAddress, length: u64, protection: Protection) -> Result<(), KernelError> {
         let span = Span::new(at, length)?;
-        self.edit(cx, |parts, batch, _| parts.protect(span, protection, batch))
+        self.edit(cx, |parts, batch, cx| parts.protect(span, protection, batch, cx))
     }
 }
 
 impl Parts {
-    fn protect(&mut self, span: Span, protection: Protection, batch: &mut FlushBatch<'_>) -> Result<(), KernelError> {
+    fn protect(&mut self, span: Span, protection: Protection, batch: &mut FlushBatch<'_>, cx: &mut TaskContext) -> Result<(), KernelError> {
         if !self.regions.covers(span.range()) {
             return Err(KernelError::NoMemory);
         }
@@ -30,6 +30,7 @@ impl Parts {
         }
         self.reserve_regions(self.regions.growth_of_protection(span.range()))?;
         self.regions.protect(span.range(), protection);
+        self.split_edges(span.range(), batch, cx);
         let Ok(()) = self.table.visit::<Infallible>(span.range(), |at, place| {
             let after = flags(protection, place.entry().has(Flags::WRITABLE));
             let before = place.set_flags(after);

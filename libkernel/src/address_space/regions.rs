@@ -6,6 +6,7 @@
 
 use super::address::PAGE;
 use super::backing::{Attached, Contents};
+use super::large::LargeUse;
 use super::request::Protection;
 use crate::error::KernelError;
 use crate::memory::Room;
@@ -20,6 +21,7 @@ pub(super) struct Region {
     pub contents: Contents,
     /// A stack: it grows down when touched below its start, but never below this.
     pub grows_to: Option<u64>,
+    pub large: LargeUse,
 }
 
 impl Region {
@@ -50,6 +52,7 @@ impl Region {
             && self.grows_to.is_none()
             && next.grows_to.is_none()
             && self.contents.attached().is_none()
+            && self.large == next.large
             && self.contents.continues_in(self.bytes() / PAGE, &next.contents)
     }
 }
@@ -175,12 +178,21 @@ impl Regions {
 
     /// Gives all that is in `range` another protection. Reserved by the caller.
     pub fn protect(&mut self, range: Range<u64>, protection: Protection) {
+        self.change(range, |region| region.protection = protection);
+    }
+
+    /// Says how all that is in `range` uses large pages. Reserved by the caller.
+    pub fn use_large(&mut self, range: Range<u64>, large: LargeUse) {
+        self.change(range, |region| region.large = large);
+    }
+
+    fn change(&mut self, range: Range<u64>, change: impl Fn(&mut Region)) {
         self.split_at(range.start);
         self.split_at(range.end);
         let first = self.place(range.start);
         let count = self.in_range(range).len();
         for region in &mut self.list[first..first + count] {
-            region.protection = protection;
+            change(region);
         }
         for place in (first..=first + count).rev() {
             self.join_at(place);
@@ -207,6 +219,7 @@ impl Regions {
             contents: region.contents.advanced(region.pages_before(at)),
             // The part above still ends the stack, but only the lowest part may grow.
             grows_to: None,
+            large: region.large,
         };
         region.end = at;
         self.push_at(place + 1, upper);

@@ -3,6 +3,7 @@
 //! Invariant: the list's own invariants are checked after every step.
 
 use super::*;
+use crate::address_space::large::LargeUse;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::vec::Vec;
@@ -50,6 +51,7 @@ fn run(step: &Step, regions: &mut Regions, oracle: &mut BTreeMap<u64, Protection
                 protection: *protection,
                 contents: Contents::Anonymous,
                 grows_to: None,
+                large: LargeUse::AsSystem,
             });
             oracle.extend(pages(range.clone()).map(|at| (at, *protection)));
             assert!(regions.count() <= before + more);
@@ -114,6 +116,7 @@ fn a_stack_joins_nothing_and_only_its_lowest_part_grows() {
         protection: Protection::READ_WRITE,
         contents: Contents::Anonymous,
         grows_to,
+        large: LargeUse::AsSystem,
     };
     regions.insert(region(10, 14, Some(2 * PAGE)));
     regions.insert(region(14, 16, None));

@@ -109,6 +109,9 @@ impl Parts {
         let cuts = self.regions.growth_of_removal(old.range()) + self.regions.growth_of_removal(new.range());
         self.reserve_regions(1 + cuts)?;
         let kept = old.start..old.end.min(old.start + new.bytes());
+        // The tables of `new` are made below, and must not have to be made again behind that.
+        self.split_all(kept.clone(), batch, cx);
+        self.split_all(new.range(), batch, cx);
         let moved = |at: VirtAddr| VirtAddr::new(at.as_u64() - old.start + new.start);
         let mut from = kept.start;
         while let Some(at) = self.table.first_page(from..kept.end) {
@@ -147,5 +150,6 @@ fn part_of(region: &Region, from: u64, at: Span) -> Region {
         protection: region.protection,
         contents: region.contents.advanced(region.pages_before(from)),
         grows_to: None,
+        large: region.large,
     }
 }

@@ -16,12 +16,12 @@ impl Resident {
         Resident([const { Line(Counter::new(0)) }; LINES])
     }
 
-    pub fn count_in(&self) {
-        self.0[cpu::current().index() % LINES].0.increment();
+    pub fn count_in(&self, pages: usize) {
+        self.0[cpu::current().index() % LINES].0.add(pages as u64);
     }
 
-    pub fn count_out(&self) {
-        self.0[cpu::current().index() % LINES].0.sub(1);
+    pub fn count_out(&self, pages: usize) {
+        self.0[cpu::current().index() % LINES].0.sub(pages as u64);
     }
 
     /// Exact when nobody counts meanwhile.

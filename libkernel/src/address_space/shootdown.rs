@@ -5,7 +5,7 @@
 
 use super::table::DetachedTable;
 use crate::memory::forget::{Stale, forget_everywhere};
-use crate::memory::{Page, Translation};
+use crate::memory::{LargePage, Page, Translation};
 use arrayvec::ArrayVec;
 use machine::addr::VirtAddr;
 use machine::paging::{Flags, flush};
@@ -15,17 +15,19 @@ use sync::{TaskContext, chaos, might_sleep};
 // It stands on the kernel's stack.
 const HELD_PAGES: usize = 64;
 const HELD_TABLES: usize = 16;
+const HELD_LARGE_PAGES: usize = 16;
 
 pub(super) struct FlushBatch<'a> {
     translation: &'a Translation,
     stale: Stale,
     pages: ArrayVec<Page, HELD_PAGES>,
     tables: ArrayVec<DetachedTable, HELD_TABLES>,
+    large_pages: ArrayVec<LargePage, HELD_LARGE_PAGES>,
 }
 
 impl<'a> FlushBatch<'a> {
     pub fn new(translation: &'a Translation) -> Self {
-        FlushBatch { translation, stale: Stale::nothing(), pages: ArrayVec::new(), tables: ArrayVec::new() }
+        FlushBatch { translation, stale: Stale::nothing(), pages: ArrayVec::new(), tables: ArrayVec::new(), large_pages: ArrayVec::new() }
     }
 
     /// A CPU may remember more rights at `at` than there are now.
@@ -41,9 +43,17 @@ impl<'a> FlushBatch<'a> {
         self.pages.push(page);
     }
 
+    /// The same of a large page: a CPU forgets all of it when it forgets any part (SDM vol. 3, 5.10.4.1).
+    pub fn release_large_page(&mut self, at: VirtAddr, page: LargePage, was_present: bool) {
+        if was_present {
+            self.stale.add(at);
+        }
+        self.large_pages.push(page);
+    }
+
     /// No room for another page: a flush makes room.
     pub const fn is_full(&self) -> bool {
-        self.pages.is_full()
+        self.pages.is_full() || self.large_pages.is_full()
     }
 
     /// A CPU may have it among its shortcuts to the last tables, wherever it got there for; or remember pages in it.
@@ -64,6 +74,7 @@ impl<'a> FlushBatch<'a> {
     pub fn flush(&mut self, cx: &mut TaskContext) {
         if twin::is(Twin::FreedBeforeForgotten) {
             self.pages.clear();
+            self.large_pages.clear();
             chaos::spin_microseconds(300);
         }
         self.tell(cx);
@@ -85,6 +96,7 @@ impl FlushBatch<'_> {
     pub fn give_back(&mut self) {
         assert!(self.stale.is_nothing(), "pages are given back before the CPUs were told");
         self.pages.clear();
+        self.large_pages.clear();
         self.tables.clear();
     }
 }

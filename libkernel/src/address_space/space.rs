@@ -49,6 +49,8 @@ pub(super) struct Parts {
     /// Mappings that may be anywhere are put below this, if there is room.
     pub ceiling: u64,
     pub limits: Limits,
+    /// No large pages for this program, whatever it asks for.
+    pub refuses_large: bool,
 }
 
 impl Parts {
@@ -59,6 +61,7 @@ impl Parts {
             heap: Heap::none(),
             ceiling: placement::HIGHEST_CEILING,
             limits: Limits::default(),
+            refuses_large: false,
         })
     }
 }

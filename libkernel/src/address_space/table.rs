@@ -1,7 +1,8 @@
 //! The user half of a page table, every entry of which holds a share of a page.
 //!
 //! Invariant: an entry in use owns one `Page`, made by `into_raw` when it was written and made a `Page` again when it
-//! is taken out; present or not (a page that nobody may touch now keeps its contents). Who shares the space with others
+//! is taken out; present or not (a page that nobody may touch now keeps its contents); a large entry owns a share of each of its
+//! frames, which nobody else shares for long. Who shares the space with others
 //! puts pages only where none is, by compare-exchange, and changes an entry in use under the lock of its stripe; pages
 //! and tables are taken out, and entries looked through, only by one that has the space alone.
 // The one place where shares of pages stand as numbers, in memory that the CPU reads.
@@ -10,20 +11,24 @@
 use super::address::USER_END;
 use super::request::Protection;
 use super::resident::Resident;
+use super::spare_tables::SpareTables;
 use crate::error::KernelError;
 use crate::memory::forget::{Stale, forget_everywhere};
 use crate::memory::frames::TableFrames;
+use crate::memory::large_page::{FRAMES, LARGE_BYTES, LargePage, MAPPED};
 use crate::memory::{Page, Translation, kernel_map};
 use alloc::sync::Arc;
 use core::ops::{Deref, Range};
 use machine::addr::{PhysAddr, VirtAddr};
 use machine::paging::release::{self, Detached};
-use machine::paging::{self, Entry, Flags, Slot};
-use sync::{SpinGuard, SpinLock, TaskContext, order};
+use machine::paging::{self, Entry, Flags, FrameSource, Slot};
+use sync::{Counter, SpinGuard, SpinLock, TaskContext, order};
 
 pub(super) struct UserTable {
     root: PhysAddr,
     pages: Arc<Resident>,
+    spare: SpareTables,
+    large: Counter,
 }
 
 /// A lock for the entries of some tables, on a line of its own.
@@ -62,7 +67,7 @@ impl UserTable {
     /// Empty, with the kernel's half.
     pub fn new() -> Result<Self, KernelError> {
         let root = paging::new_root(kernel_map::root(), &mut TableFrames).map_err(|_| KernelError::NoMemory)?;
-        Ok(UserTable { root, pages: Arc::new(Resident::new()) })
+        Ok(UserTable { root, pages: Arc::new(Resident::new()), spare: SpareTables::none(), large: Counter::new(0) })
     }
 
     pub const fn root(&self) -> PhysAddr {
@@ -88,7 +93,7 @@ impl UserTable {
         let slot = self.slot(at)?;
         assert!(slot.load().is_empty(), "a page was put where one is");
         slot.store(Entry::new(page.into_raw(), flags));
-        self.pages.count_in();
+        self.pages.count_in(1);
         Ok(())
     }
 
@@ -98,31 +103,58 @@ impl UserTable {
         match slot.claim(Entry::new(page.physical(), flags)) {
             Ok(()) => {
                 page.into_raw();
-                self.pages.count_in();
+                self.pages.count_in(1);
             }
             Err(_) => drop(page),
         }
         Ok(())
     }
 
+    /// Is neither a page nor a table where a large page for `at` would be?
+    pub fn has_room_for_large(&self, at: VirtAddr) -> bool {
+        paging::table::make_slot(self.root, at, 2, &mut TableFrames).is_ok_and(|slot| slot.load().is_empty())
+    }
+
+    /// Puts a large page where neither a page nor a table is; if another was faster, it goes back.
+    pub fn put_large_first(&self, at: VirtAddr, page: LargePage, flags: Flags) -> Result<(), KernelError> {
+        let no_memory = |_| KernelError::NoMemory;
+        let slot = paging::table::make_slot(self.root, at, 2, &mut TableFrames).map_err(no_memory)?;
+        let spare = TableFrames.take().ok_or(KernelError::NoMemory)?;
+        if slot.claim(Entry::new(page.physical(), flags | Flags::LARGE)).is_err() {
+            TableFrames.give(spare);
+            return Ok(());
+        }
+        page.into_raw();
+        self.spare.add(spare);
+        self.pages.count_in(FRAMES);
+        self.large.increment();
+        MAPPED.increment();
+        Ok(())
+    }
+
+    /// How many large pages it holds.
+    pub fn large_pages(&self) -> u64 {
+        self.large.get()
+    }
+
     /// The entry of the page at `at`, if one is there. It may change at once.
     pub fn entry(&self, at: VirtAddr) -> Option<Entry> {
-        let entry = paging::slot(self.root, at)?.load();
+        let entry = paging::translating_slot(self.root, at)?.load();
         (!entry.is_empty()).then_some(entry)
     }
 
     /// The place of the page at `at`, if one is there, which nobody else changes meanwhile.
     pub fn locked_place<'a>(&'a self, at: VirtAddr, cx: &'a TaskContext) -> Option<LockedPlace<'a>> {
-        let slot = paging::slot(self.root, at)?;
+        let slot = paging::translating_slot(self.root, at)?;
         let number = (at.as_u64() >> 21) ^ (self.root.as_u64() >> 12);
         let stripe = STRIPE[number as usize % STRIPES].0.lock(cx);
-        (!slot.load().is_empty()).then(|| LockedPlace { place: Place { slot, pages: &self.pages }, at, _stripe: stripe })
+        (!slot.load().is_empty()).then(|| LockedPlace { place: Place { slot, table: self, at }, _stripe: stripe })
     }
 
     /// The place of the page at `at`, if one is there.
     pub fn place(&mut self, at: VirtAddr) -> Option<Place<'_>> {
-        let slot = paging::slot(self.root, at)?;
-        (!slot.load().is_empty()).then_some(Place { slot, pages: &self.pages })
+        let slot = paging::translating_slot(self.root, at)?;
+        (!slot.load().is_empty()).then_some(Place { slot, table: self, at })
     }
 
     /// The lowest page in `range`.
@@ -130,10 +162,11 @@ impl UserTable {
         self.visit(range, |at, _| Err(at)).err()
     }
 
-    /// Calls `visitor` with each page in `range`, in ascending order.
+    /// Calls `visitor` with each page in `range`, in ascending order. A large page comes once, whole, and at its beginning:
+    /// whoever cannot have that splits it first.
     pub fn visit<E>(&mut self, range: Range<u64>, mut visitor: impl FnMut(VirtAddr, Place<'_>) -> Result<(), E>) -> Result<(), E> {
-        let pages = &*self.pages;
-        paging::visit(self.root, range, &mut |at, slot| visitor(at, Place { slot, pages }))
+        let table = &*self;
+        paging::visit(self.root, range, &mut |at, slot| visitor(at, Place { slot, table, at }))
     }
 
     /// Takes out the tables that translate only `range`. There are pages only in those that lie in `filled`, and these stay in
@@ -143,7 +176,7 @@ impl UserTable {
             let may_hold_pages = detached.is_last_level && filled.contains(&detached.base.as_u64());
             debug_assert!(may_hold_pages || release::pages_in(&detached).next().is_none(), "a table with pages passes for empty");
             let table = DetachedTable(Detached { is_last_level: may_hold_pages, ..detached });
-            table.pages().for_each(|_| self.pages.count_out());
+            self.pages.count_out(table.pages().count());
             taken(table);
         });
     }
@@ -153,7 +186,11 @@ impl Drop for UserTable {
     /// No CPU uses it any more: whoever owns it has seen to that.
     fn drop(&mut self) {
         let emptied: Result<(), ()> = self.visit(0..USER_END, |_, place| {
-            drop(place.take());
+            if place.is_large() {
+                drop(place.take_large())
+            } else {
+                drop(place.take())
+            }
             Ok(())
         });
         debug_assert!(emptied.is_ok() && self.pages.pages() == 0);
@@ -165,7 +202,8 @@ impl Drop for UserTable {
 /// lock of the entry's stripe is held.
 pub(super) struct Place<'a> {
     slot: Slot,
-    pages: &'a Resident,
+    table: &'a UserTable,
+    at: VirtAddr,
 }
 
 impl Place<'_> {
@@ -173,10 +211,16 @@ impl Place<'_> {
         self.slot.load()
     }
 
-    /// Another share of the page.
+    pub fn is_large(&self) -> bool {
+        self.entry().has(Flags::LARGE)
+    }
+
+    /// Another share of the page; of a large one, of the part for the address that was asked for.
     pub fn share(&self) -> Page {
-        // SAFETY: the entry's share was made by `into_raw`, and stays: nobody else changes the entry.
-        unsafe { Page::share_raw(self.slot.load().address()) }
+        let entry = self.entry();
+        let inside = if entry.has(Flags::LARGE) { self.at.page_start().as_u64() % LARGE_BYTES } else { 0 };
+        // SAFETY: the entry's shares were made by `into_raw`, and stay: nobody else changes the entry.
+        unsafe { Page::share_raw(entry.address() + inside) }
     }
 
     /// Does nobody else share the page?
@@ -187,7 +231,7 @@ impl Place<'_> {
 
     /// Gives it other flags, keeping what CPUs have noted; returns the entry before.
     pub fn set_flags(&self, flags: Flags) -> Entry {
-        let noted = Flags::ACCESSED | Flags::DIRTY;
+        let noted = Flags::ACCESSED | Flags::DIRTY | Flags::LARGE;
         self.slot.update(|entry| entry.with_flags(entry.flags() & noted | flags))
     }
 
@@ -201,10 +245,32 @@ impl Place<'_> {
         self.slot.remove_flags(Flags::PRESENT)
     }
 
-    /// Takes the page out; returns it and its entry.
+    /// Makes a large page that is hidden, and forgotten by all CPUs, as many small ones with the same rights.
+    pub fn split(self) {
+        let flags = self.entry().flags();
+        let present = if flags.contains(Flags::USER) { Flags::PRESENT } else { Flags::empty() };
+        self.slot.split(self.table.spare.take(), flags | present);
+        self.table.large.sub(1);
+        MAPPED.sub(1);
+    }
+
+    /// Takes a large page out; returns it and its entry.
+    pub fn take_large(self) -> (LargePage, Entry) {
+        let before = self.slot.swap(Entry::EMPTY);
+        assert!(before.has(Flags::LARGE), "a small page was taken for a large one");
+        TableFrames.give(self.table.spare.take());
+        self.table.pages.count_out(FRAMES);
+        self.table.large.sub(1);
+        MAPPED.sub(1);
+        // SAFETY: the shares that the entry owned, which the swap took out of it.
+        (unsafe { LargePage::from_raw(before.address()) }, before)
+    }
+
+    /// Takes a small page out; returns it and its entry.
     pub fn take(self) -> (Page, Entry) {
         let before = self.slot.swap(Entry::EMPTY);
-        self.pages.count_out();
+        assert!(!before.has(Flags::LARGE), "a large page was taken for a small one");
+        self.table.pages.count_out(1);
         // SAFETY: the share that the entry owned, which the swap took out of it.
         (unsafe { Page::from_raw(before.address()) }, before)
     }
@@ -213,7 +279,6 @@ impl Place<'_> {
 /// The same under the lock of its stripe; the page stays in it.
 pub(super) struct LockedPlace<'a> {
     place: Place<'a>,
-    at: VirtAddr,
     _stripe: SpinGuard<'a, (), order::PageEntries>,
 }
 
@@ -230,9 +295,10 @@ impl LockedPlace<'_> {
     /// write to the new one as long as another may still read the old one.
     pub fn replace(self, page: Page, flags: Flags, translation: &Translation) -> Page {
         let slot = self.place.slot;
+        assert!(!self.place.is_large(), "a part of a large page was replaced");
         let before = slot.swap(Entry::new(page.into_raw(), flags - Flags::WRITABLE));
         if before.has(Flags::PRESENT) {
-            forget_everywhere(translation, &Stale::page(self.at));
+            forget_everywhere(translation, &Stale::page(self.place.at));
         }
         slot.add_flags(flags & Flags::WRITABLE);
         // SAFETY: the share that the entry owned, which the swap took out of it.
@@ -253,7 +319,6 @@ impl DetachedTable {
 
 impl Drop for DetachedTable {
     fn drop(&mut self) {
-        use machine::paging::FrameSource;
         for (_, slot) in release::pages_in(&self.0) {
             // SAFETY: the share that the entry owned, which the swap took out of it.
             drop(unsafe { Page::from_raw(slot.swap(Entry::EMPTY).address()) });

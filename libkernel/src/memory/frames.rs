@@ -269,6 +269,12 @@ pub fn take_run(order: usize, owner: Owner) -> Option<Frame> {
     Some(first)
 }
 
+/// The same for programs, which can do without: only while nobody is short of memory.
+pub(super) fn take_large(order: usize) -> Option<Frame> {
+    let is_plenty = shortage() == Shortage::None && FREE_IN_ZONE.get() as usize >= 2 * reserve() + (1 << order);
+    if is_plenty && !is_drawn(Owner::Page) { take_run(order, Owner::Page) } else { None }
+}
+
 pub fn give_run(first: Frame, order: usize, owner: Owner) {
     for offset in 0..1 << order {
         change_owner(Frame::new(first.number() + offset), owner, Owner::Free);

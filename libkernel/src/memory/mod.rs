@@ -7,6 +7,7 @@ pub mod forget;
 pub mod frames;
 pub mod heap;
 pub mod kernel_map;
+pub mod large_page;
 #[cfg(test)]
 pub(crate) mod on_host;
 pub mod page;
@@ -20,6 +21,7 @@ mod zone;
 
 pub use boot::{initialise, release_initial_root};
 pub use frames::{Owner, Statistics, statistics};
+pub use large_page::LargePage;
 pub use page::Page;
 pub use refusals::refuse_by_lot;
 pub use room::Room;

@@ -81,6 +81,16 @@ impl Slot {
         self.0.compare_exchange(0, entry.bits()).map(drop).map_err(Entry::from_bits)
     }
 
+    /// Puts `table` in the place of the large page here: its entries translate as the page did, with these flags.
+    pub fn split(self, table: PhysAddr, flags: Flags) {
+        let first = self.load().address();
+        for index in 0..ENTRIES {
+            let part = Entry::new(first + index as u64 * bytes_of(1), flags - Flags::LARGE);
+            Slot::of(table, index).store(part);
+        }
+        self.store(table_entry(table, true));
+    }
+
     /// The table that a used entry above level 1 points at, unless it is a large page.
     pub(super) fn table(self) -> Option<PhysAddr> {
         let entry = self.load();
@@ -106,31 +116,59 @@ pub fn slot(root: PhysAddr, at: VirtAddr) -> Option<Slot> {
     Some(Slot::of(table, at.index(1)))
 }
 
-/// The place of the entry of `at` in the table of `level`, tables being made on the way down to it.
+/// The place of the entry that translates `at`: that of its 4 KiB page, used or not, or of a large page. `None` where
+/// there is no table for it.
+pub fn translating_slot(root: PhysAddr, at: VirtAddr) -> Option<Slot> {
+    let mut table = root;
+    for level in (2..=LEVELS).rev() {
+        let slot = Slot::of(table, at.index(level));
+        let entry = slot.load();
+        if entry.is_empty() {
+            return None;
+        }
+        if entry.has(Flags::LARGE) {
+            return Some(slot);
+        }
+        table = entry.address();
+    }
+    Some(Slot::of(table, at.index(1)))
+}
+
+/// The place of the entry of `at` in the table of `level`, tables being made on the way down to it; or that of a large
+/// page that stands in the way.
 pub fn make_slot(root: PhysAddr, at: VirtAddr, level: u32, source: &mut dyn FrameSource) -> Result<Slot, NoFrames> {
     let mut table = root;
     for above in (level + 1..=LEVELS).rev() {
         let slot = Slot::of(table, at.index(above));
-        table = match slot.table() {
-            Some(table) => table,
-            None => make_table(slot, at, source)?,
-        };
+        let mut entry = slot.load();
+        if entry.is_empty() {
+            entry = make_table(slot, at, source)?;
+        }
+        if entry.has(Flags::LARGE) {
+            return Ok(slot);
+        }
+        table = entry.address();
     }
     Ok(Slot::of(table, at.index(level)))
 }
 
-fn make_table(slot: Slot, at: VirtAddr, source: &mut dyn FrameSource) -> Result<PhysAddr, NoFrames> {
-    assert!(slot.load().is_empty(), "a large page is mapped at {at:?} where a table is wanted");
+/// What another was faster with, if one was: a table, or a large page.
+fn make_table(slot: Slot, at: VirtAddr, source: &mut dyn FrameSource) -> Result<Entry, NoFrames> {
     let table = source.take().ok_or(NoFrames)?;
-    let user = if is_user(at) { Flags::USER } else { Flags::empty() };
-    // The pages say what is allowed; tables allow everything.
-    match slot.claim(Entry::new(table, Flags::PRESENT | Flags::WRITABLE | user)) {
-        Ok(()) => Ok(table),
+    let entry = table_entry(table, is_user(at));
+    match slot.claim(entry) {
+        Ok(()) => Ok(entry),
         Err(first) => {
             source.give(table);
-            Ok(first.address())
+            Ok(first)
         }
     }
+}
+
+/// The pages say what is allowed; tables allow everything.
+fn table_entry(table: PhysAddr, is_user: bool) -> Entry {
+    let user = if is_user { Flags::USER } else { Flags::empty() };
+    Entry::new(table, Flags::PRESENT | Flags::WRITABLE | user)
 }
 
 fn is_user(at: VirtAddr) -> bool {
@@ -146,7 +184,9 @@ pub fn map(root: PhysAddr, at: VirtAddr, to: PhysAddr, flags: Flags, source: &mu
 
 /// Writes the entry of a 4 KiB page; returns the one before.
 pub fn replace(root: PhysAddr, at: VirtAddr, entry: Entry, source: &mut dyn FrameSource) -> Result<Entry, NoFrames> {
-    Ok(make_slot(root, at, 1, source)?.swap(entry))
+    let slot = make_slot(root, at, 1, source)?;
+    assert!(!slot.load().has(Flags::LARGE), "a large page is mapped at {at:?} where a small one is wanted");
+    Ok(slot.swap(entry))
 }
 
 /// Takes the entry of a 4 KiB page out. CPUs may remember it until they are told.

@@ -1,8 +1,9 @@
-//! All used 4 KiB entries of a range, in order, empty parts skipped whole.
+//! All used entries for pages in a range, in order, empty parts skipped whole.
 //!
-//! Invariant: what is visited is a user half or a part of one; large pages, which only the kernel half has, are
-//! passed over.
+//! Invariant: what is visited is a user half or a part of one. A large page is visited once, at its own beginning,
+//! though that may stand before the range.
 
+use super::entry::Flags;
 use super::table::{ENTRIES, LEVELS, Slot, bytes_of};
 use crate::addr::{PhysAddr, VirtAddr};
 use core::ops::Range;
@@ -24,7 +25,9 @@ fn visit_table<E>(
         let slot = Slot::of(table, index);
         let start = base + index as u64 * bytes_of(level);
         if level > 1 {
-            if let Some(below) = slot.table() {
+            if slot.load().has(Flags::LARGE) {
+                visitor(VirtAddr::new(start), slot)?;
+            } else if let Some(below) = slot.table() {
                 visit_table(below, level - 1, start, range, visitor)?;
             }
         } else if !slot.load().is_empty() {

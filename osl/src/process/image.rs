@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 
 use abi::Errno;
 use abi::process::{UNLIMITED, auxiliary, limit};
-use libkernel::address_space::{AddressSpace, Protection, UserAddress, kernel_pages};
+use libkernel::address_space::{AddressSpace, Protection, UserAddress, current_space, kernel_pages};
 use libkernel::random;
 use sync::TaskContext;
 
@@ -65,6 +65,9 @@ pub fn build(
     let starter = starter(cx, task, file, &image)?;
     let space = AddressSpace::new().map_err(errno)?;
     space.set_limits(cx, task.process().memory_limits(cx));
+    if current_space(cx).is_some_and(|before| before.refuses_large(cx)) {
+        space.refuse_large(cx, true);
+    }
     let base = if image.is_movable { MOVABLE_BASE + chance(RANDOM_PAGES) * PAGE } else { 0 };
     let loaded = load(cx, &space, file, &image, base)?;
     let started = match &starter {

@@ -8,6 +8,7 @@ pub mod devpts;
 pub mod disk_device;
 pub mod fixed;
 pub mod host_stream;
+mod large_pages;
 pub mod log_device;
 pub mod memory_devices;
 pub mod proc;

@@ -1,4 +1,4 @@
-//! /sys: which CPUs there are.
+//! /sys: which CPUs there are, and how large pages are used.
 //!
 //! Invariant: a CPU's directory is there as long as the CPU is up.
 
@@ -11,6 +11,7 @@ use abi::Errno;
 use sync::{CpuId, CpuSet, MAXIMUM_CPUS, TaskContext, cpu};
 
 use super::fixed::{self, Fixed, What};
+use super::large_pages;
 use super::proc::cpu_list;
 use super::tree::{Content, FIRST_POSITION, Made, Name, Volume};
 use crate::fs::{Kind, Node};
@@ -23,10 +24,18 @@ const DEVICES: u64 = 20;
 const SYSTEM: u64 = 30;
 const PROCESSORS: u64 = 40;
 const NODES: u64 = 60;
+const KERNEL: u64 = 70;
+const MEMORY: u64 = 80;
+const LARGE_PAGES: u64 = 90;
 const PROCESSOR: u64 = 1000;
 const NUMBERS_EACH: u64 = 16;
 
-static TOP_FILES: [Fixed; 1] = [Fixed { name: "devices", what: What::Directory(DEVICES, &DEVICE_FILES) }];
+static TOP_FILES: [Fixed; 2] = [
+    Fixed { name: "devices", what: What::Directory(DEVICES, &DEVICE_FILES) },
+    Fixed { name: "kernel", what: What::Directory(KERNEL, &KERNEL_FILES) },
+];
+static KERNEL_FILES: [Fixed; 1] = [Fixed { name: "mm", what: What::Directory(MEMORY, &MEMORY_FILES) }];
+static MEMORY_FILES: [Fixed; 1] = [Fixed { name: "transparent_hugepage", what: What::Directory(LARGE_PAGES, &large_pages::FILES) }];
 static DEVICE_FILES: [Fixed; 1] = [Fixed { name: "system", what: What::Directory(SYSTEM, &SYSTEM_FILES) }];
 static SYSTEM_FILES: [Fixed; 2] =
     [Fixed { name: "cpu", what: What::Made(processors) }, Fixed { name: "node", what: What::Directory(NODES, &NODE_FILES) }];

@@ -49,8 +49,9 @@ pub fn prctl(caller: &mut Caller<'_>, option: i32, words: [u64; 4]) -> Result<u6
         PR_CAPBSET_READ if first <= LAST_RIGHT => return Ok(1),
         PR_SET_TIMERSLACK => {}
         PR_GET_TIMERSLACK => return Ok(SLACK_NS),
-        PR_SET_THP_DISABLE | PR_SET_VMA => {}
-        PR_GET_THP_DISABLE => return Ok(0),
+        PR_SET_THP_DISABLE if rest_is_zero => caller.space()?.refuse_large(caller.cx, first != 0),
+        PR_GET_THP_DISABLE if first == 0 && rest_is_zero => return Ok(u64::from(caller.space()?.refuses_large(caller.cx))),
+        PR_SET_VMA => {}
         PR_GET_TID_ADDRESS => {
             let address = caller.task.clear_child.load();
             user::copy_out_value(caller.cx, at, &address).map_err(errno)?;

@@ -6,6 +6,7 @@ use abi::Errno;
 use abi::constant;
 use abi::memory::{MS_ASYNC, MS_INVALIDATE, MS_SYNC};
 use abi::process::limit;
+use libkernel::address_space::large::LargeUse;
 use libkernel::address_space::{UserAddress, user};
 
 use super::Caller;
@@ -60,8 +61,20 @@ pub fn madvise(caller: &mut Caller<'_>, address: u64, length: u64, advice: u32) 
             let is_inside = range(address, extent.length).is_ok();
             if is_inside && touch(caller, UserAddress::new(address), extent.length, write) { Ok(()) } else { Err(Errno::ENOMEM) }
         }
+        constant::MADV_HUGEPAGE => use_large(caller, extent, LargeUse::Wanted),
+        constant::MADV_NOHUGEPAGE => use_large(caller, extent, LargeUse::Refused),
         _ => mapped(caller, extent),
     }
+}
+
+/// What is mapped of it is marked, also when not all of it is.
+fn use_large(caller: &mut Caller<'_>, extent: Extent, large: LargeUse) -> Result<(), Errno> {
+    let inside = extent.length.min(USER_END.saturating_sub(extent.start));
+    if inside > 0 {
+        let space = caller.space()?;
+        space.use_large(caller.cx, UserAddress::new(extent.start), inside, large).map_err(not_mapped_is(Errno::ENOMEM))?;
+    }
+    if inside == extent.length { Ok(()) } else { Err(Errno::ENOMEM) }
 }
 
 /// Files live in memory, so there is nothing to write back; the range must be mapped all the same.

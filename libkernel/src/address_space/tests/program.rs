@@ -3,6 +3,7 @@
 use crate::address_space::address::{PAGE, USER_END};
 use crate::address_space::{Access, AddressSpace, Fault, Gone, PageSource, UserAddress, Viewers};
 use crate::error::KernelError;
+use crate::memory::large_page::FRAMES;
 use crate::memory::{Page, statistics};
 use crate::thread::UserMemory;
 use core::ptr::NonNull;
@@ -44,7 +45,9 @@ pub fn translate(space: &AddressSpace, address: u64, access: Access) -> Option<P
 pub fn table_of(space: &AddressSpace) -> Vec<(u64, Flags)> {
     let mut found = Vec::new();
     let all: Result<(), ()> = paging::visit(space.translation().root(), 0..USER_END, &mut |at, slot| {
-        found.push((at.as_u64() / PAGE, slot.load().flags()));
+        let entry = slot.load();
+        let count = if entry.has(Flags::LARGE) { FRAMES as u64 } else { 1 };
+        found.extend((0..count).map(|page| (at.as_u64() / PAGE + page, entry.flags())));
         Ok(())
     });
     assert_eq!(all, Ok(()));

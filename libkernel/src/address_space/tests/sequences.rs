@@ -2,114 +2,22 @@
 
 use super::oracle::{self, Shared, Space};
 use super::program::{File, at, context, frames_in_use, load, run, store, table_of, translate};
+use super::steps::{
+    FILE_PAGES, FIRST, FIRST_OF_LARGE, HEAP, HEAP_PAGES, Kind, MOST_SPACES, PAGES, SCALE, STACK_PAGES, STACK_TOP, Step, Where, step,
+};
 use crate::address_space::address::PAGE;
+use crate::address_space::large::{self, Custom};
 use crate::address_space::{Access, AddressSpace, Backing, Fault, MapRequest, Placement, Protection};
 use crate::error::KernelError;
+use crate::memory::large_page::MAPPED;
 use crate::memory::on_host;
 use machine::paging::Flags;
 use proptest::prelude::*;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::vec;
 use std::vec::Vec;
 use sync::TaskContext;
-
-/// Around a border between two last-level tables, so that tables come and go.
-const FIRST: u64 = 512 * 3 - 12;
-const PAGES: u64 = 24;
-const FILE_PAGES: u64 = 8;
-const MOST_SPACES: usize = 3;
-/// The heap, and a stack that may grow so far: elsewhere, and edited in no other way.
-const HEAP: u64 = 100;
-const HEAP_PAGES: u64 = 8;
-const STACK_TOP: u64 = 0x7_0000;
-const STACK_PAGES: u64 = 30;
-
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    Anonymous,
-    SharedAnonymous,
-    Private(u64),
-    Shared(u64),
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Where {
-    Fixed(u64),
-    FixedNoReplace(u64),
-    Anywhere,
-    Hint(u64),
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Map(usize, Where, u64, Protection, Kind),
-    Unmap(usize, u64, u64),
-    Protect(usize, u64, u64, Protection),
-    Discard(usize, u64, u64),
-    Remap(usize, u64, u64, u64, bool, Option<u64>),
-    Break(usize, u64),
-    Stack(usize, u64, u8),
-    Resize(u64),
-    Fork(usize),
-    End(usize),
-    Write(usize, u64, u8),
-    Transfer(usize, u64, u8),
-    Read(usize, u64),
-    Run(usize, u64),
-}
-
-fn protection() -> impl Strategy<Value = Protection> {
-    prop_oneof![
-        1 => Just(Protection::NONE),
-        2 => Just(Protection::READ),
-        4 => Just(Protection::READ_WRITE),
-        1 => Just(Protection::READ_EXECUTE),
-    ]
-}
-
-fn kind() -> impl Strategy<Value = Kind> {
-    prop_oneof![
-        3 => Just(Kind::Anonymous),
-        1 => Just(Kind::SharedAnonymous),
-        2 => (0..FILE_PAGES).prop_map(Kind::Private),
-        2 => (0..FILE_PAGES).prop_map(Kind::Shared),
-    ]
-}
-
-fn place() -> impl Strategy<Value = Where> {
-    let page = || FIRST..FIRST + PAGES;
-    prop_oneof![
-        6 => page().prop_map(Where::Fixed),
-        2 => page().prop_map(Where::FixedNoReplace),
-        1 => Just(Where::Anywhere),
-        1 => page().prop_map(Where::Hint),
-    ]
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let space = || 0..MOST_SPACES;
-    let page = || FIRST..FIRST + PAGES;
-    let count = || 1..7_u64;
-    prop_oneof![
-        5 => (space(), place(), count(), protection(), kind()).prop_map(|(s, p, n, r, k)| Step::Map(s, p, n, r, k)),
-        2 => (space(), page(), count()).prop_map(|(s, p, n)| Step::Unmap(s, p, n)),
-        2 => (space(), page(), count(), protection()).prop_map(|(s, p, n, r)| Step::Protect(s, p, n, r)),
-        1 => (space(), page(), count()).prop_map(|(s, p, n)| Step::Discard(s, p, n)),
-        3 => (space(), page(), count(), count(), any::<bool>(), proptest::option::of(page()))
-            .prop_map(|(s, p, n, m, f, t)| Step::Remap(s, p, n, m, f, t)),
-        1 => (space(), 0..=HEAP_PAGES).prop_map(|(s, n)| Step::Break(s, n)),
-        1 => (space(), 1..STACK_PAGES + 8, 1..=u8::MAX).prop_map(|(s, n, b)| Step::Stack(s, n, b)),
-        1 => (0..=FILE_PAGES).prop_map(Step::Resize),
-        1 => space().prop_map(Step::Fork),
-        1 => space().prop_map(Step::End),
-        6 => (space(), page(), 1..=u8::MAX).prop_map(|(s, p, b)| Step::Write(s, p, b)),
-        2 => (space(), page(), 1..=u8::MAX).prop_map(|(s, p, b)| Step::Transfer(s, p, b)),
-        4 => (space(), page()).prop_map(|(s, p)| Step::Read(s, p)),
-        1 => (space(), page()).prop_map(|(s, p)| Step::Run(s, p)),
-    ]
-}
 
 struct World {
     cx: TaskContext,
@@ -299,7 +207,7 @@ impl World {
     }
 
     /// No table may ever grant more than the region does, or show other contents.
-    fn check(&mut self) {
+    fn check(&mut self, step: u64) {
         for (space, oracle) in &self.spaces {
             assert_eq!(space.mapped_bytes(), oracle.len() as u64 * PAGE);
             let listed = space.regions(&mut self.cx).unwrap();
@@ -313,6 +221,9 @@ impl World {
             );
             for (page, flags) in table_of(space) {
                 assert!(oracle.contains_key(&page), "page {page:#x} is in the table and nowhere else");
+                if (page - page.min(FIRST_OF_LARGE)) % step > 1 {
+                    continue;
+                }
                 assert!(flags.contains(Flags::PRESENT) || !flags.contains(Flags::WRITABLE | Flags::USER), "page {page:#x} is {flags:?}");
                 for access in [Access::Read, Access::Write, Access::Execute] {
                     let Some(place) = translate(space, page * PAGE, access) else { continue };
@@ -363,10 +274,31 @@ proptest! {
         let mut world = World::new();
         for step in &steps {
             world.run(step);
-            world.check();
+            world.check(1);
         }
         world.read_all();
         drop(world);
         prop_assert_eq!(frames_in_use(), before, "frames were lost");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+    #[test]
+    fn and_so_does_any_with_large_pages(steps in proptest::collection::vec(step(), 1..50)) {
+        let _alone = on_host::alone();
+        let before = frames_in_use();
+        large::set_custom(Custom::Always);
+        let mut world = World::new();
+        for step in steps {
+            world.run(&step.scaled());
+            world.check(SCALE / 2);
+        }
+        world.check(1);
+        world.read_all();
+        drop(world);
+        large::set_custom(Custom::WhenWanted);
+        prop_assert_eq!(frames_in_use(), before, "frames were lost");
+        prop_assert_eq!(MAPPED.get(), 0);
     }
 }

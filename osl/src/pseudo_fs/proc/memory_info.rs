@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use abi::Errno;
-use libkernel::memory::{self, Statistics};
+use libkernel::memory::{self, Statistics, large_page};
 use sync::TaskContext;
 
 use super::task_text::append;
@@ -38,6 +38,7 @@ fn text(frames: &Statistics) -> String {
         ("SReclaimable", 0),
         ("SUnreclaim", frames.heap),
         ("PageTables", frames.page_tables),
+        ("AnonHugePages", large_page::MAPPED.get().saturating_mul(large_page::FRAMES as u64)),
     ];
     let mut text = String::new();
     for (name, count) in lines {
