@@ -283,7 +283,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
     #[test]
     fn and_so_does_any_with_large_pages(steps in proptest::collection::vec(step(), 1..50)) {
         let _alone = on_host::alone();

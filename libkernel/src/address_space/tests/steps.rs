@@ -110,7 +110,8 @@ impl Step {
         let at = |page: u64| FIRST_OF_LARGE + (page - FIRST) * SCALE;
         let count = |pages: u64| pages * SCALE;
         match self {
-            Step::Map(s, place, n, r, k) => Step::Map(s, place.scaled(at), count(n), r, k),
+            // Whole large pages, often.
+            Step::Map(s, place, n, r, k) => Step::Map(s, place.scaled(at), count(2 * n), r, k),
             Step::Unmap(s, p, n) => Step::Unmap(s, at(p), count(n)),
             Step::Protect(s, p, n, r) => Step::Protect(s, at(p), count(n), r),
             Step::Discard(s, p, n) => Step::Discard(s, at(p), count(n)),
