@@ -15,7 +15,7 @@ lock_order! {
     FileTable: Task, Port: Task, FileSystemContext: Task, Credentials: Task, ThreadPayload: Task, FutexOwner: Task, Futex: Task, FutexPair: Task,
     Pipe: Task, Channel: Task, Notification: Task, InFlight: Task, Poll: Task, TimerTable: Task, MountTable: Task, Directory: Task, DirectoryPair: Task, FileFacts: Task,
     FilePages: Task, Viewers: Task, RecordLocks: Task, PseudoTerminals: Task, TerminalState: Task, SocketNames: Task, Socket: Task, SocketPair: Task, Parcels: Task,
-    Keyed: Task, SemaphoreSet: Task, PageEntries: Task,
+    Keyed: Task, SemaphoreSet: Task, MessageQueue: Task, PageEntries: Task,
     // Interrupts off.
     Signals: Irq, DeviceQueue: Irq, InterruptLine: Irq, ConsoleInput: Irq, Timers: Irq, CompletionPort: Irq, WaitQueue: Irq, ThreadState: Irq, ThreadList: Irq,
     Pulses: Irq, RunQueue: Irq, RunQueuePair: Irq, Vectors: Irq, CrossCall: Irq, IoApic: Irq, KernelMap: Irq, FrameZone: Irq,

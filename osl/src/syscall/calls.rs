@@ -8,7 +8,7 @@ use super::answer::give;
 use super::call::Completeness::{Full, Partial};
 use super::call::{Call, absent, call};
 use super::socket::{ends, message, several};
-use super::system_v::{segments, semaphores};
+use super::system_v::{messages, segments, semaphores};
 use super::transfer::{bytes, process_memory, splice};
 use super::{
     attributes, capability, control, descriptor, directory, epoll, file, futex, identity, interval, kernel_log, limits, listing,
@@ -87,6 +87,10 @@ pub static CALLS: &[Call] = &[
     call(65, "semop", Partial("undone at the end of the process, whoever shares with it"), |c, a| give(semaphores::semop(c, a.int(0), a.address(1), a.unsigned(2)))),
     call(66, "semctl", Full, |c, a| give(semaphores::semctl(c, a.int(0), a.int(1), a.int(2), a.word(3)))),
     call(67, "shmdt", Full, |c, a| give(segments::shmdt(c, a.word(0)))),
+    call(68, "msgget", Full, |c, a| give(messages::msgget(c, a.int(0), a.unsigned(1)))),
+    call(69, "msgsnd", Full, |c, a| give(messages::msgsnd(c, a.int(0), a.address(1), a.word(2), a.unsigned(3)))),
+    call(70, "msgrcv", Full, |c, a| give(messages::msgrcv(c, a.int(0), a.address(1), a.word(2), a.signed(3), a.unsigned(4)))),
+    call(71, "msgctl", Full, |c, a| give(messages::msgctl(c, a.int(0), a.int(1), a.address(2)))),
     call(72, "fcntl", Partial("no leases, owners or signals"), |c, a| give(descriptor::fcntl(c, a.fd(0), a.unsigned(1), a.word(2)))),
     call(73, "flock", Full, |c, a| give(descriptor::flock(c, a.fd(0), a.unsigned(1)))),
     call(74, "fsync", Full, |c, a| give(size::fsync(c, a.fd(0)))),

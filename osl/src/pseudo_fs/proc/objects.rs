@@ -19,7 +19,7 @@ use crate::futex::waiter;
 use crate::process::{self, descriptor, program_timers, shared, task};
 use crate::signal::file as signal_file;
 use crate::socket::{parcel, socket};
-use crate::system_v::{segment, semaphore_set};
+use crate::system_v::{message_queue, segment, semaphore_set};
 use crate::tty::terminal;
 
 /// Every kind that is counted.
@@ -53,6 +53,7 @@ static KINDS: &[&Census] = &[
     &descriptor::LIVING,
     &segment::LIVING,
     &semaphore_set::LIVING,
+    &message_queue::LIVING,
 ];
 
 pub fn read(cx: &mut TaskContext) -> Result<Vec<u8>, Errno> {

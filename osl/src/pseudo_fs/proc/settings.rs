@@ -12,7 +12,7 @@ use sync::{Published, TaskContext};
 use super::super::fixed::{Fixed, What};
 use crate::process::numbers;
 use crate::system_v::keyed::MOST_OF_A_KIND;
-use crate::system_v::{segments, semaphores};
+use crate::system_v::{message_queues, segments, semaphores};
 use crate::{release, tty};
 
 /// Numbers of the files below /proc/sys.
@@ -31,10 +31,28 @@ pub static DIRECTORIES: [Fixed; 3] = [
 
 static FILE_SETTINGS: [Fixed; 2] = [Fixed::text("file-max", |_| number(u64::from(u32::MAX))), Fixed::text("nr_open", |_| number(1 << 20))];
 
-static KERNEL_SETTINGS: [Fixed; 18] = [
+/// Limits that Linux keeps as an `int`.
+const MOST_INT: u64 = i32::MAX as u64;
+
+static KERNEL_SETTINGS: [Fixed; 21] = [
     Fixed::text("cap_last_cap", |_| number(40)),
     Fixed::text("domainname", |cx| line(&release::domain(cx))),
     Fixed { name: "hostname", what: What::Setting(|cx| line(&release::node(cx)), set_host_name) },
+    Fixed {
+        name: "msgmax",
+        what: What::Setting(|_| number(message_queues::MOST_OF_ONE.load()), |_, text| set(&message_queues::MOST_OF_ONE, text, MOST_INT)),
+    },
+    Fixed {
+        name: "msgmnb",
+        what: What::Setting(
+            |_| number(message_queues::MOST_IN_A_QUEUE.load()),
+            |_, text| set(&message_queues::MOST_IN_A_QUEUE, text, MOST_INT),
+        ),
+    },
+    Fixed {
+        name: "msgmni",
+        what: What::Setting(|_| number(message_queues::MOST.load()), |_, text| set(&message_queues::MOST, text, MOST_OF_A_KIND)),
+    },
     Fixed::text("ngroups_max", |_| number(65_536)),
     Fixed::text("osrelease", |_| line(release::RELEASE.as_bytes())),
     Fixed::text("ostype", |_| line(release::SYSTEM.as_bytes())),
