@@ -165,6 +165,11 @@ impl Process {
         self.started_ns
     }
 
+    /// Is a task of that number among `tasks`?
+    pub fn has_task(&self, cx: &TaskContext, id: i32) -> bool {
+        self.signals.lock(cx).members.contains_key(&id)
+    }
+
     /// Its tasks, by number. Empty for one that has ended.
     pub fn tasks(&self, cx: &TaskContext) -> Vec<Arc<Task>> {
         let mut tasks = Vec::new();

@@ -32,7 +32,8 @@ impl Subject {
 
     /// One thread.
     pub fn thread(cx: &mut TaskContext, number: i32) -> Result<Self, Errno> {
-        let task = process::find_task(cx, number).ok_or(Errno::ESRCH)?;
+        // One that has left the list of threads keeps its number for a moment, and is not there any more.
+        let task = process::find_task(cx, number).filter(|task| task.process().has_task(cx, number)).ok_or(Errno::ESRCH)?;
         Ok(Self { process: task.process().clone(), task: Some(task), whole: false })
     }
 
