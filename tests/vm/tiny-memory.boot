@@ -1,5 +1,5 @@
-# With too little memory for its root the kernel says so and ends.
+# With too little memory 11500K
 cpus 1 4
-memory 10M
+memory 11500K
 run /bin/busybox true
 refused
