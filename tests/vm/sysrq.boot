@@ -1,6 +1,7 @@
 # A machine tells on demand what its CPUs and threads do, and who waits for what.
 script
     sleep 1000 &
+    until grep -q '(sleep) S' /proc/$!/stat; do :; done
     echo l > /proc/sysrq-trigger
     echo t > /proc/sysrq-trigger
     echo w > /proc/sysrq-trigger
