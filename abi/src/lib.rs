@@ -10,6 +10,7 @@ pub mod memory;
 pub mod native;
 pub mod poll;
 pub mod process;
+pub mod sequence;
 pub mod signal;
 pub mod socket;
 pub mod system;

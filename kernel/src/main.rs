@@ -67,6 +67,7 @@ fn boot(boot_info: &BootInfo) -> ! {
     sched::initialise_cpu(CpuId::BOOT); // from here on there is a current thread
     wait::timers::initialise(); // and sleepers are called
     thread::user::set_return_hook(osl::signal::before_return);
+    thread::user::set_absence_hook(osl::signal::sequence::after_absence);
     report(&arrivals, all_online);
     if address_space::kernel_pages::initialise().is_err() {
         warn!("no memory for the clock that programs read: they ask the kernel");

@@ -102,6 +102,9 @@ unsafe fn load_state(from: &Thread, to: &Arc<Thread>, irq: &mut IrqOff) -> (*mut
     if let Some(extended) = &mut leaves.extended {
         extended.save();
     }
+    if leaves.tells_absence {
+        from.mark_away();
+    }
     leaves.sleep_held = cpu::exchange_sleep_held(comes.sleep_held);
     change_memory(leaves, comes, irq);
     machine::cpu::set_thread(current::pointer_of(to).as_ptr());

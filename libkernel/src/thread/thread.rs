@@ -53,6 +53,8 @@ pub(crate) struct Private {
     pub(crate) fs_base: u64,
     pub(crate) gs_base: u64,
     pub(crate) sleep_held: u64,
+    /// Its program is to hear of every time that it was away from its CPU.
+    pub(crate) tells_absence: bool,
     pub(crate) itself: Option<Arc<Thread>>,
 }
 
@@ -68,6 +70,8 @@ pub struct Thread {
     pub(crate) park: Park,
     pub(crate) waits: WaitRecord,
     attention: Flag,
+    /// It has been away from its CPU, and its program has not heard of it yet.
+    was_away: Flag,
     interrupted: Flag,
     /// A copy from or to its program failed because there was no page for it.
     starved: Flag,
@@ -106,6 +110,7 @@ impl Thread {
             park: Park::new(),
             waits: WaitRecord::new(),
             attention: Flag::new(false),
+            was_away: Flag::new(false),
             interrupted: Flag::new(false),
             starved: Flag::new(false),
             home: Published::<usize>::new(parts.home.index()),
@@ -160,6 +165,15 @@ impl Thread {
         // Nearly always nobody does, and a look is cheaper than an exchange; the switch made exchanges after it had
         // changed the seat that `nudge` looks at.
         self.attention.is_set() && self.attention.take()
+    }
+
+    /// The absence hook is called before the thread's next instruction in ring 3. By the thread itself, or the CPU that it is on.
+    pub(crate) fn mark_away(&self) {
+        self.was_away.set();
+    }
+
+    pub(crate) fn take_away_mark(&self) -> bool {
+        self.was_away.is_set() && self.was_away.take()
     }
 
     pub(crate) fn mark_starved(&self) {
@@ -287,6 +301,7 @@ impl Private {
             fs_base: 0,
             gs_base: 0,
             sleep_held: 0,
+            tells_absence: false,
             itself: None,
         }
     }

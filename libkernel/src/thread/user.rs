@@ -10,7 +10,7 @@ use alloc::sync::Arc;
 use core::any::Any;
 use core::ops::Deref;
 use machine::trap::frame::TrapFrame;
-use sync::{Once, PreemptOff, TaskContext, cpu};
+use sync::{IrqOff, Once, PreemptOff, TaskContext, cpu};
 
 /// What a program tried to do with an address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,6 +68,30 @@ pub fn set_return_hook(hook: ReturnHook) {
     assert!(RETURN_HOOK.set(hook).is_ok(), "the return hook was set twice");
 }
 
+static ABSENCE_HOOK: Once<ReturnHook> = Once::new();
+
+/// What is called on the way back to ring 3 when the thread was away from its CPU and its program is to hear of it;
+/// after the return hook. Set once, at boot, before there are programs.
+pub fn set_absence_hook(hook: ReturnHook) {
+    assert!(ABSENCE_HOOK.set(hook).is_ok(), "the absence hook was set twice");
+}
+
+/// From now on the thread's program hears of every time that the thread was away from its CPU, and once at once; or no more.
+pub fn tell_absence(cx: &mut TaskContext, tells: bool) {
+    with_private(cx, |private, _| private.tells_absence = tells);
+    if tells {
+        current::of(cx).mark_away();
+    }
+}
+
+/// As if the thread on this CPU had been away from it. For calls from other CPUs: the handler ends with a look.
+pub fn pretend_absence_here() {
+    let irq = IrqOff::new();
+    if let Some(thread) = current::on_this_cpu(&irq) {
+        thread.mark_away();
+    }
+}
+
 /// The program's memory; kernel threads have none.
 #[allow(unsafe_code)]
 pub fn memory(cx: &TaskContext) -> Option<&Arc<OwnMemory>> {
@@ -112,7 +136,7 @@ pub fn serve(frame: &mut TrapFrame, work: impl FnOnce(&mut TaskContext, &mut Use
     before_return(&mut cx, registers);
 }
 
-/// Gives the CPU to whoever has a better right to it, calls the hook for whoever wants attention, until nobody
+/// Gives the CPU to whoever has a better right to it, calls the hooks for whoever wants attention or was away, until nobody
 /// does. Ends with interrupts off: ring 3 must be entered without switching them on again.
 pub fn before_return(cx: &mut TaskContext, registers: &mut UserRegisters) {
     loop {
@@ -122,13 +146,20 @@ pub fn before_return(cx: &mut TaskContext, registers: &mut UserRegisters) {
             // The end of a guard is where threads change.
             drop(PreemptOff::new());
         } else if current::of(cx).take_attention() {
-            cpu::enable_interrupts();
-            if let Some(hook) = RETURN_HOOK.get() {
-                hook(cx, registers);
-            }
+            call(&RETURN_HOOK, cx, registers);
+        } else if current::of(cx).take_away_mark() {
+            call(&ABSENCE_HOOK, cx, registers);
         } else {
             return;
         }
+    }
+}
+
+/// With interrupts on, and off again for the next look.
+fn call(hook: &Once<ReturnHook>, cx: &mut TaskContext, registers: &mut UserRegisters) {
+    cpu::enable_interrupts();
+    if let Some(hook) = hook.get() {
+        hook(cx, registers);
     }
 }
 

@@ -177,6 +177,9 @@ fn new_process(cx: &mut TaskContext, maker: &Arc<Task>, request: &Request) -> Re
     if request.has(CLONE_CHILD_CLEARTID) {
         task.clear_child.store(request.child_thread);
     }
+    if !request.has(CLONE_VM) {
+        task.sequences.register(maker.sequences.registration());
+    }
     let mask = maker.process().signals.lock(cx).members.get(&maker.id()).map_or(SignalSet::EMPTY, |member| member.mask);
     process.signals.lock(cx).members.insert(id, Member::new(task.clone(), mask));
     let mut tree = TREE.lock(cx);

@@ -146,6 +146,8 @@ fn forget_old_program(cx: &mut TaskContext, task: &Arc<Task>) {
     drop((old, actions));
     task.set_signal_stack(cx, SignalStack { flags: SS_DISABLE, ..SignalStack::default() });
     task.death_signal.store(0);
+    task.sequences.register(None);
+    user::tell_absence(cx, false);
     program_timers::delete_all(cx, process);
     *task.restart.lock(cx) = None;
     task.files(cx).close_for_exec(cx);

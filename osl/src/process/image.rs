@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 
 use abi::Errno;
 use abi::process::{UNLIMITED, auxiliary, limit};
+use abi::sequence;
 use libkernel::address_space::{AddressSpace, Protection, UserAddress, current_space, kernel_pages};
 use libkernel::random;
 use sync::TaskContext;
@@ -130,7 +131,7 @@ fn auxiliary_vector(
     credentials: &Credentials,
     secure: bool,
     kernel_code: Option<UserAddress>,
-) -> [(u64, u64); 17] {
+) -> [(u64, u64); 19] {
     let code = kernel_code.map_or((auxiliary::IGNORE, 0), |code| (auxiliary::SYSINFO_EHDR, code.as_u64()));
     [
         code,
@@ -149,6 +150,8 @@ fn auxiliary_vector(
         (auxiliary::EGID, u64::from(credentials.egid)),
         (auxiliary::SECURE, u64::from(secure)),
         (auxiliary::HWCAP2, 0),
+        (auxiliary::RSEQ_FEATURE_SIZE, u64::from(sequence::FEATURE_BYTES)),
+        (auxiliary::RSEQ_ALIGN, u64::from(sequence::ALIGNMENT)),
         (auxiliary::MINSIGSTKSZ, SIGNAL_STACK_BYTES),
     ]
 }

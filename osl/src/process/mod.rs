@@ -25,6 +25,7 @@ pub mod program_timers;
 pub mod restart;
 #[cfg(test)]
 mod sample;
+pub mod sequences;
 pub mod shared;
 pub mod shortage;
 pub mod signals;

@@ -82,6 +82,9 @@ fn prepare(cx: &mut TaskContext) -> Option<UserRegisters> {
         // As on Linux, a wild pointer is the program's own loss.
         let _ = user::copy_out_value(cx, UserAddress::new(at), &task.id());
     }
+    if task.sequences.registration().is_some() {
+        thread::user::tell_absence(cx, true);
+    }
     // Whatever was posted before the thread had a name is looked at now.
     task.must_look();
     if task.id() == FIRST {

@@ -14,6 +14,7 @@ use libkernel::thread::Thread;
 use sync::{Counter, Flag, Once, Published, SpinLock, TaskContext, order};
 
 use super::restart::Restart;
+use super::sequences::Sequences;
 use super::shared::Process;
 use super::start::Start;
 use super::times::Usage;
@@ -76,6 +77,8 @@ pub struct Task {
     pub awaited: Counter,
     /// The thread as futexes see it.
     pub futexes: Arc<Owner>,
+    /// What it registered with `rseq`.
+    pub sequences: Sequences,
     /// What an interrupted call goes on with.
     pub restart: SpinLock<Option<Restart>, order::ThreadPayload>,
 }
@@ -123,6 +126,7 @@ impl Task {
             last_call: Counter::new(u64::MAX),
             awaited: Counter::new(0),
             futexes: Owner::new(id),
+            sequences: Sequences::new(),
             restart: SpinLock::new(None),
         })
     }

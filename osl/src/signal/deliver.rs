@@ -11,7 +11,7 @@ use libkernel::thread;
 use libkernel::thread::registers::UserRegisters;
 use sync::TaskContext;
 
-use super::{frame, restart, stop};
+use super::{frame, restart, sequence, stop};
 use crate::process::signals::state::Step;
 use crate::process::signals::{Disposition, SignalSet, child, post};
 use crate::process::status::ExitStatus;
@@ -80,6 +80,9 @@ fn run_handler(cx: &mut TaskContext, task: &Arc<Task>, registers: &mut UserRegis
     let signal = information.signal.cast_unsigned();
     restart::settle(registers, Some(action.flags & action::RESTART != 0));
     registers.forget_system_call();
+    if sequence::disturbed(cx, task, registers).is_err() {
+        refuse(cx, task, signal);
+    }
     let (mask, saved) = {
         let mut state = task.process().signals.lock(cx);
         let Some(member) = state.members.get_mut(&task.id()) else {
@@ -88,15 +91,19 @@ fn run_handler(cx: &mut TaskContext, task: &Arc<Task>, registers: &mut UserRegis
         (member.mask, member.saved_mask.take())
     };
     if frame::push(cx, task, registers, information, action, saved.unwrap_or(mask)).is_err() {
-        let actions = task.process().actions(cx);
-        if signal == SIGSEGV {
-            actions.reset(SIGSEGV);
-        }
-        return post::force(cx, task, SignalInfo::new(SIGSEGV, code::KERNEL));
+        return refuse(cx, task, signal);
     }
     let mut held_back = mask.union(SignalSet::from_bits(action.mask));
     if action.flags & action::NODEFER == 0 {
         held_back = held_back.with(signal);
     }
     task.process().signals.lock(cx).set_mask(task.id(), held_back);
+}
+
+/// What a handler for this signal needs in the program's memory cannot be had there.
+fn refuse(cx: &mut TaskContext, task: &Arc<Task>, signal: u32) {
+    if signal == SIGSEGV {
+        task.process().actions(cx).reset(SIGSEGV);
+    }
+    post::force(cx, task, SignalInfo::new(SIGSEGV, code::KERNEL));
 }

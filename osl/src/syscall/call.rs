@@ -16,8 +16,6 @@ pub enum Completeness {
     Full,
     /// All but what is named.
     Partial(&'static str),
-    /// Nothing, on purpose and for this reason: `ENOSYS`, and no word about it in the log.
-    Absent(&'static str),
 }
 
 /// One call.
@@ -35,9 +33,4 @@ pub struct Call {
 /// A row of the table.
 pub const fn call(number: u16, name: &'static str, completeness: Completeness, handler: Handler) -> Call {
     Call { number, name, completeness, handler }
-}
-
-/// A row for a call that is left out on purpose: programs ask for it and do without.
-pub const fn absent(number: u16, name: &'static str, reason: &'static str) -> Call {
-    Call { number, name, completeness: Completeness::Absent(reason), handler: |_, _| Err(Errno::ENOSYS) }
 }

@@ -6,14 +6,15 @@ use abi::Errno;
 
 use super::answer::give;
 use super::call::Completeness::{Full, Partial};
-use super::call::{Call, absent, call};
+use super::call::{Call, call};
+use super::processors::{membarrier, rseq};
 use super::socket::{ends, message, several};
 use super::system_v::{messages, segments, semaphores};
 use super::transfer::{bytes, process_memory, splice};
 use super::{
-    attributes, capability, control, descriptor, directory, epoll, file, futex, identity, interval, kernel_log, limits, listing,
-    membarrier, memory, memory_advice, memory_file, mounts, names, native, poll, power, priority, process, process_descriptor,
-    program_timer, restart, sched, sched_attributes, select, signal, size, system, terminal, time, users, waiting_files,
+    attributes, capability, control, descriptor, directory, epoll, file, futex, identity, interval, kernel_log, limits, listing, memory,
+    memory_advice, memory_file, mounts, names, native, poll, power, priority, process, process_descriptor, program_timer, restart, sched,
+    sched_attributes, select, signal, size, system, terminal, time, users, waiting_files,
 };
 
 /// The calls, in the order of their numbers.
@@ -270,13 +271,13 @@ pub static CALLS: &[Call] = &[
     call(318, "getrandom", Full, |c, a| give(system::getrandom(c, a.address(0), a.count(1), a.unsigned(2)))),
     call(319, "memfd_create", Partial("no MFD_HUGETLB"), |c, a| give(memory_file::memfd_create(c, a.word(0), a.unsigned(1)))),
     call(322, "execveat", Full, |c, a| give(process::execveat(c, a.int(0), a.address(1), a.address(2), a.address(3), a.unsigned(4)))),
-    call(324, "membarrier", Partial("no RSEQ, as there is no `rseq`"), |c, a| give(membarrier::membarrier(c, a.unsigned(0), a.unsigned(1)))),
+    call(324, "membarrier", Full, |c, a| give(membarrier::membarrier(c, a.unsigned(0), a.unsigned(1), a.int(2)))),
     call(325, "mlock2", Full, |c, a| give(memory_advice::mlock2(c, a.word(0), a.word(1), a.unsigned(2)))),
     call(326, "copy_file_range", Full, |c, a| give(bytes::copy_file_range(c, (a.fd(0), a.address(1)), (a.fd(2), a.address(3)), a.count(4), a.unsigned(5)))),
     call(327, "preadv2", Partial("no flags"), |c, a| give(bytes::preadv2(c, a.fd(0), a.address(1), a.unsigned(2), a.signed(3), a.unsigned(5)))),
     call(328, "pwritev2", Partial("no flags"), |c, a| give(bytes::pwritev2(c, a.fd(0), a.address(1), a.unsigned(2), a.signed(3), a.unsigned(5)))),
     call(332, "statx", Full, |c, a| give(attributes::statx(c, a.fd(0), a.address(1), a.unsigned(2), a.unsigned(3), a.address(4)))),
-    absent(334, "rseq", "libraries take it for an older Linux and use `getcpu`"),
+    call(334, "rseq", Partial("`mm_cid` is the number of the CPU"), |c, a| give(rseq::rseq(c, a.address(0), a.unsigned(1), a.int(2), a.unsigned(3)))),
     call(424, "pidfd_send_signal", Full, |c, a| give(process_descriptor::pidfd_send_signal(c, a.fd(0), a.int(1), a.address(2), a.unsigned(3)))),
     call(434, "pidfd_open", Partial("no pidfd of a thread"), |c, a| give(process_descriptor::pidfd_open(c, a.int(0), a.unsigned(1)))),
     call(435, "clone3", Partial("no namespaces, no pidfd of a thread, no set_tid, no cgroup"), |c, a| give(process::clone3(c, a.address(0), a.count(1)))),

@@ -12,8 +12,7 @@ const INTRODUCTION: &str = "# System calls
 
 Printed from `osl/src/syscall/calls.rs`; to print it again: `BLESS=1 cargo test -p osl syscalls_page`.
 
-Every call that is not listed answers `ENOSYS`, and the kernel log names the first program that tried. One that is listed as *absent*
-answers the same, and the log is silent.
+Every call that is not listed answers `ENOSYS`, and the kernel log names the first program that tried.
 *Full* means all that a program can tell on one machine without swap, name spaces or tracing.
 
 ";
@@ -21,15 +20,13 @@ answers the same, and the log is silent.
 /// The page.
 pub fn print_markdown() -> String {
     let full = CALLS.iter().filter(|call| call.completeness == Completeness::Full).count();
-    let there = CALLS.iter().filter(|call| !matches!(call.completeness, Completeness::Absent(_))).count();
     let mut page = String::from(INTRODUCTION);
-    page.push_str(&format!("{} calls, {full} of them in full.\n\n", there));
+    page.push_str(&format!("{} calls, {full} of them in full.\n\n", CALLS.len()));
     page.push_str("| number | call | how much of it |\n|-------:|------|----------------|\n");
     for call in CALLS {
         let how_much = match call.completeness {
             Completeness::Full => String::from("full"),
             Completeness::Partial(missing) => format!("partial: {missing}"),
-            Completeness::Absent(reason) => format!("absent: {reason}"),
         };
         page.push_str(&format!("| {} | `{}` | {how_much} |\n", call.number, call.name));
     }
@@ -53,14 +50,9 @@ mod tests {
     }
 
     #[test]
-    fn rseq_is_left_out_in_words() {
-        assert!(print_markdown().contains("| 334 | `rseq` | absent: "));
-    }
-
-    #[test]
     fn what_is_missing_from_a_call_is_said() {
         for call in CALLS {
-            if let Completeness::Partial(missing) | Completeness::Absent(missing) = call.completeness {
+            if let Completeness::Partial(missing) = call.completeness {
                 assert!(!missing.is_empty() && !missing.contains('|'), "{}", call.name);
             }
         }
