@@ -10,6 +10,7 @@ use libkernel::thread::registers::{self, UserRegisters};
 use libkernel::thread::{self, Access, Fault, user};
 use sync::TaskContext;
 
+use crate::fatal;
 use crate::process::signals::post;
 use crate::process::status::ExitStatus;
 use crate::process::task::LastFault;
@@ -56,7 +57,7 @@ pub fn user_exception(cx: &mut TaskContext, registers: &mut UserRegisters, vecto
         }
         _ => SignalInfo::new(SIGSEGV, code::KERNEL),
     };
-    force(cx, &task, LastFault { vector, error_code, address }, information);
+    force(cx, &task, registers, LastFault { vector, error_code, address }, information);
 }
 
 /// The reason that Linux names first when several exceptions stand.
@@ -78,7 +79,7 @@ fn floating_point_code(raised: u32) -> i32 {
 }
 
 /// A program's instruction could not use an address: it gets the page, or the signal.
-pub fn user_page_fault(cx: &mut TaskContext, _registers: &mut UserRegisters, address: u64, access: Access) {
+pub fn user_page_fault(cx: &mut TaskContext, registers: &mut UserRegisters, address: u64, access: Access) {
     let Some(task) = current(cx) else {
         return;
     };
@@ -94,7 +95,7 @@ pub fn user_page_fault(cx: &mut TaskContext, _registers: &mut UserRegisters, add
     };
     let error_code = error_code(fault, access);
     let fault = LastFault { vector: vector::PAGE_FAULT, error_code, address };
-    force(cx, &task, fault, information.with_address(address));
+    force(cx, &task, registers, fault, information.with_address(address));
 }
 
 /// Gives the program its page. When there is none, whoever has most is killed first.
@@ -124,9 +125,12 @@ fn error_code(fault: Fault, access: Access) -> u64 {
     ERROR_USER | present | kind
 }
 
-fn force(cx: &TaskContext, task: &Arc<Task>, fault: LastFault, information: SignalInfo) {
+fn force(cx: &TaskContext, task: &Arc<Task>, registers: &UserRegisters, fault: LastFault, information: SignalInfo) {
     task.set_last_fault(cx, fault);
     post::force(cx, task, information);
+    if post::is_default(cx, task.process(), information.signal.cast_unsigned()) {
+        fatal::tell(cx, task, registers, fault, information.signal);
+    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub mod board;
 pub mod credentials;
 pub mod elf;
 pub mod error;
+mod fatal;
 pub mod fault;
 pub mod file;
 pub mod fs;

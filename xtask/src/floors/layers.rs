@@ -48,7 +48,7 @@ const FLOORS: [(&str, &[&str]); 4] = [
             "fs elf",
             "file",
             "process",
-            "tty signal native socket",
+            "tty signal native socket fatal",
             "pseudo_fs",
             "syscall fault",
             "init start_up watch",
