@@ -2,6 +2,9 @@
 //!
 //! Invariant: a few lines in a while, however many programs end so.
 
+use core::fmt::Arguments;
+
+use abi::Errno;
 use libkernel::clock;
 use libkernel::log::info;
 use libkernel::thread::registers::UserRegisters;
@@ -20,18 +23,23 @@ const COUNT_BITS: u32 = 16;
 
 /// Whoever looks for the cause of a program's end finds it here: `signal` has no handler.
 pub fn tell(cx: &TaskContext, task: &Task, registers: &UserRegisters, fault: LastFault, signal: i32) {
-    if !is_granted(&TOLD, clock::now() / PERIOD) {
-        return;
-    }
     let LastFault { vector, error_code, address } = fault;
-    info!(
-        "{} (process {}, task {}): exception {vector}, error {error_code:#x}, address {address:#x}, instruction {:#x}, stack {:#x}: signal {signal}",
-        task.name(cx),
-        task.process().id(),
-        task.id(),
-        registers.instruction_pointer(),
-        registers.stack_pointer(),
-    );
+    let what = format_args!("exception {vector}, error {error_code:#x}, address {address:#x}: signal {signal}");
+    line(cx, task, registers, what);
+}
+
+/// The same of a restartable sequence that makes no sense.
+pub fn tell_of_section(cx: &TaskContext, task: &Task, registers: &UserRegisters, error: Errno) {
+    let area = task.sequences.registration().map_or(0, |registration| registration.area);
+    line(cx, task, registers, format_args!("restartable sequences at {area:#x}: {error:?}"));
+}
+
+fn line(cx: &TaskContext, task: &Task, registers: &UserRegisters, what: Arguments<'_>) {
+    if is_granted(&TOLD, clock::now() / PERIOD) {
+        let (instruction, stack) = (registers.instruction_pointer(), registers.stack_pointer());
+        let (name, process, thread) = (task.name(cx), task.process().id(), task.id());
+        info!("{name} (process {process}, task {thread}): {what}; instruction {instruction:#x}, stack {stack:#x}");
+    }
 }
 
 fn is_granted(told: &Published<u64>, period: u64) -> bool {

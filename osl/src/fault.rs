@@ -5,6 +5,7 @@
 use alloc::sync::Arc;
 
 use abi::signal::*;
+use libkernel::log::warn;
 use libkernel::memory::frames::Shortage;
 use libkernel::thread::registers::{self, UserRegisters};
 use libkernel::thread::{self, Access, Fault, user};
@@ -91,7 +92,10 @@ pub fn user_page_fault(cx: &mut TaskContext, registers: &mut UserRegisters, addr
         Fault::Protected => SignalInfo::new(SIGSEGV, code::SEGV_ACCERR),
         Fault::NoContents => SignalInfo::new(SIGBUS, code::BUS_ADRERR),
         // No other program had to die, or that was not enough: nothing this one could do would help it.
-        Fault::NoMemory => return exit::end_process(cx, &task, ExitStatus::Killed { signal: SIGKILL, dumped: false }),
+        Fault::NoMemory => {
+            warn!("out of memory: {} (process {}) has no page for {address:#x} and ends", task.name(cx), task.process().id());
+            return exit::end_process(cx, &task, ExitStatus::Killed { signal: SIGKILL, dumped: false });
+        }
     };
     let error_code = error_code(fault, access);
     let fault = LastFault { vector: vector::PAGE_FAULT, error_code, address };

@@ -16,6 +16,7 @@ use libkernel::thread::registers::{USER_END, UserRegisters};
 use sync::TaskContext;
 
 use crate::error::errno;
+use crate::fatal;
 use crate::process::sequences::Registration;
 use crate::process::signals::post;
 use crate::process::{Task, current, shortage};
@@ -26,8 +27,9 @@ const ATTEMPTS: usize = 8;
 /// The hook: the thread was away from its CPU.
 pub fn after_absence(cx: &mut TaskContext, registers: &mut UserRegisters) {
     if let Some(task) = current(cx)
-        && disturbed(cx, &task, registers).is_err()
+        && let Err(error) = disturbed(cx, &task, registers)
     {
+        fatal::tell_of_section(cx, &task, registers, error);
         post::force(cx, &task, SignalInfo::new(SIGSEGV, code::KERNEL));
     }
 }
