@@ -98,6 +98,8 @@ pub enum Twin {
     GenerationAfterSet,
     /// A CPU that was told of the second change takes the first for done too.
     ForgotTooMuch,
+    /// A CPU that listened for others looks for the last time first and says that it is deaf then.
+    LooksBeforeDeaf,
     /// A reader that ends leaves the writer that waits for it asleep.
     LastReaderSilent,
     /// A reader that came too late, and takes its count back, leaves the writer that saw it asleep.

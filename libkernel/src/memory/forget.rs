@@ -2,15 +2,17 @@
 //!
 //! Invariant: each CPU has one letter, which it fills and sends with preemption off and takes back when all addressees
 //! have answered; so telling needs no memory. Whoever waits has interrupts on, holds no lock that is taken with
-//! interrupts off, and answers the others' letters meanwhile.
+//! interrupts off, and answers the others' letters meanwhile. A CPU that waits, for this or for a lock, looks by itself and is
+//! not interrupted.
 
+use super::mailbox::Mailbox;
 use super::translation::{self, CATCH_UPS, Change, Translation};
 use arrayvec::ArrayVec;
 use core::ops::Range;
 use machine::addr::{PAGE_SIZE, VirtAddr};
 use machine::apic::ipi;
 use machine::paging::flush;
-use sync::{Counter, CpuId, CpuMask, CpuSet, IrqContext, MAXIMUM_CPUS, PerCpu, PreemptOff, Published, cpu};
+use sync::{Counter, CpuId, CpuMask, CpuSet, IrqContext, IrqOff, MAXIMUM_CPUS, PerCpu, PreemptOff, Published, cpu};
 
 const PAGE: u64 = PAGE_SIZE as u64;
 /// More pages than this, and a CPU forgets everything: that is cheaper.
@@ -70,8 +72,8 @@ struct Counts {
     batches: Counter,
     /// Interrupts that it sent for that.
     knocks_sent: Counter,
-    /// Letters that it answered.
-    knocks_received: Counter,
+    /// Letters of others that it answered, knocked at or not.
+    letters_answered: Counter,
     pages_forgotten: Counter,
     everything_forgotten: Counter,
     /// CPUs that it left alone, because they did not use the space.
@@ -83,7 +85,7 @@ impl Counts {
         Counts {
             batches: Counter::new(0),
             knocks_sent: Counter::new(0),
-            knocks_received: Counter::new(0),
+            letters_answered: Counter::new(0),
             pages_forgotten: Counter::new(0),
             everything_forgotten: Counter::new(0),
             cpus_skipped: Counter::new(0),
@@ -95,13 +97,13 @@ static COUNTS: PerCpu<Counts> = PerCpu::new([const { Counts::new() }; MAXIMUM_CP
 
 /// What is counted, by name.
 pub const COUNTED: [&str; 7] =
-    ["batches", "knocks sent", "knocks received", "pages forgotten", "everything forgotten", "CPUs skipped", "caught up on return"];
+    ["batches", "knocks sent", "letters answered", "pages forgotten", "everything forgotten", "CPUs skipped", "caught up on return"];
 
 /// What a CPU has counted, in the same order.
 pub fn counts(of: CpuId) -> [u64; COUNTED.len()] {
-    let Counts { batches, knocks_sent, knocks_received, pages_forgotten, everything_forgotten, cpus_skipped } = COUNTS.of(of);
+    let Counts { batches, knocks_sent, letters_answered, pages_forgotten, everything_forgotten, cpus_skipped } = COUNTS.of(of);
     let catch_ups = CATCH_UPS.of(of);
-    [batches, knocks_sent, knocks_received, pages_forgotten, everything_forgotten, cpus_skipped, catch_ups].map(Counter::get)
+    [batches, knocks_sent, letters_answered, pages_forgotten, everything_forgotten, cpus_skipped, catch_ups].map(Counter::get)
 }
 
 /// What one CPU asks others to forget. Its words change only while nobody is in `unanswered`.
@@ -150,8 +152,7 @@ impl Letter {
 }
 
 static LETTERS: PerCpu<Letter> = PerCpu::new([const { Letter::new() }; MAXIMUM_CPUS]);
-/// Whose letters each CPU has not answered yet.
-static SENDERS: PerCpu<CpuMask> = PerCpu::new([const { CpuMask::new(CpuSet::EMPTY) }; MAXIMUM_CPUS]);
+static MAILBOXES: PerCpu<Mailbox> = PerCpu::new([const { Mailbox::new() }; MAXIMUM_CPUS]);
 
 /// Every CPU that may remember it forgets; returns when all have. No interrupt to CPUs that do not use the space: these
 /// load the tables anew when they begin to.
@@ -170,10 +171,13 @@ pub fn forget_everywhere(translation: &Translation, stale: &Stale) {
     let counts = COUNTS.of(here);
     counts.batches.increment();
     counts.cpus_skipped.add(u64::from(cpu::online().bits().count_ones().saturating_sub(change.cpus.bits().count_ones())));
-    while !LETTERS.of(here).unanswered.load().is_empty() {
-        cpu::relax();
+    if !LETTERS.of(here).unanswered.load().is_empty() {
+        let listener = Listener::staying(stay);
+        while !LETTERS.of(here).unanswered.load().is_empty() {
+            cpu::relax();
+            listener.look();
+        }
     }
-    drop(stay);
 }
 
 fn send(others: CpuSet, stale: &Stale, change: &Change, here: CpuId) {
@@ -181,22 +185,64 @@ fn send(others: CpuSet, stale: &Stale, change: &Change, here: CpuId) {
     letter.write(stale, change);
     for other in others {
         letter.unanswered.insert(other);
-        SENDERS.of(other).insert(here);
-        ipi::call(other);
-        COUNTS.of(here).knocks_sent.increment();
+        if MAILBOXES.of(other).post(here) {
+            ipi::call(other);
+            COUNTS.of(here).knocks_sent.increment();
+        }
     }
 }
 
 /// Another CPU called: forgets what it asks, if that is what it called for.
 pub fn called(_: &IrqContext) {
+    MAILBOXES.of(cpu::current()).look(answer);
+}
+
+/// The writer has been taken out of the mailbox before: once it is answered, it may write the next letter.
+fn answer(sender: CpuId) {
     let here = cpu::current();
-    for sender in SENDERS.of(here).load() {
-        // Before the letter is answered: from then on its sender may write the next one.
-        SENDERS.of(here).remove(sender);
-        let letter = LETTERS.of(sender);
-        letter.obey(here);
-        letter.unanswered.remove(here);
-        COUNTS.of(here).knocks_received.increment();
+    let letter = LETTERS.of(sender);
+    letter.obey(here);
+    letter.unanswered.remove(here);
+    COUNTS.of(here).letters_answered.increment();
+}
+
+/// This CPU waits for something, stays here, and answers letters meanwhile without an interrupt.
+pub struct Listener {
+    here: CpuId,
+    _stays: PreemptOff,
+}
+
+impl Listener {
+    pub fn new() -> Self {
+        Self::staying(PreemptOff::new())
+    }
+
+    fn staying(stays: PreemptOff) -> Self {
+        let here = cpu::current();
+        MAILBOXES.of(here).listen();
+        Listener { here, _stays: stays }
+    }
+
+    /// To be called again and again.
+    pub fn look(&self) {
+        let mailbox = MAILBOXES.of(self.here);
+        if mailbox.has_mail() {
+            let _no_call_comes_between = IrqOff::new();
+            mailbox.look(answer);
+        }
+    }
+}
+
+impl Default for Listener {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let _no_call_comes_between = IrqOff::new();
+        MAILBOXES.of(self.here).stop(answer);
     }
 }
 

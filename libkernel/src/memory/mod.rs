@@ -8,6 +8,7 @@ pub mod frames;
 pub mod heap;
 pub mod kernel_map;
 pub mod large_page;
+mod mailbox;
 #[cfg(test)]
 pub(crate) mod on_host;
 pub mod page;

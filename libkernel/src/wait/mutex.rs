@@ -9,7 +9,9 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 use sync::twin::{self, Twin};
-use sync::{LockClass, Published, TaskContext, cpu, kind, might_sleep, order};
+#[cfg(not(any(loom, shuttle)))]
+use sync::cpu;
+use sync::{LockClass, Published, TaskContext, kind, might_sleep, order};
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;
@@ -98,14 +100,25 @@ impl<T: ?Sized, C: LockClass<Kind = kind::Sleep>> Mutex<T, C> {
 }
 
 /// Does it come true before a sleep would have begun? Whoever can make it true runs on another CPU, mostly.
+#[cfg(not(any(loom, shuttle)))]
 pub(super) fn comes_soon(mut condition: impl FnMut() -> bool) -> bool {
-    /// Models explore the sleep.
-    const LOOKS: usize = if cfg!(any(loom, shuttle)) { 0 } else { 40 };
-    let others = LOOKS > 0 && cpu::online().bits().count_ones() > 1;
-    (0..LOOKS).take_while(|_| others && !cpu::need_reschedule()).any(|_| {
+    const LOOKS: usize = 250;
+    if cpu::online().bits().count_ones() <= 1 {
+        return false;
+    }
+    let listener = crate::memory::forget::Listener::new();
+    (0..LOOKS).take_while(|_| !cpu::need_reschedule()).any(|_| {
         cpu::relax();
+        // Whoever holds it may be waiting for this CPU to forget a page.
+        listener.look();
         condition()
     })
+}
+
+/// Models explore the sleep.
+#[cfg(any(loom, shuttle))]
+pub(super) fn comes_soon(_: impl FnMut() -> bool) -> bool {
+    false
 }
 
 fn release(word: &Published<u32>, queue: &WaitQueue) {

@@ -11,6 +11,8 @@ extern crate self as machine;
 pub mod clock;
 #[path = "../../waiting/src/explore.rs"]
 pub mod explore;
+#[path = "../../../libkernel/src/memory/mailbox.rs"]
+pub mod mailbox;
 #[path = "../../../libkernel/src/memory/tags.rs"]
 pub mod tags;
 #[path = "../../../libkernel/src/memory/translation.rs"]

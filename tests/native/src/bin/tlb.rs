@@ -84,8 +84,8 @@ fn in_company(cpus: &[usize]) {
             thread::yield_now();
         }
         // Until the last one sleeps.
-        while sleep_on.is_some_and(|cpu| grown("knocks received", || edit(1)).each[cpu] != 0) {}
-        let told = grown("knocks received", || edit(ROUNDS));
+        while sleep_on.is_some_and(|cpu| grown("letters answered", || edit(1)).each[cpu] != 0) {}
+        let told = grown("letters answered", || edit(ROUNDS));
         let most = 2 * ROUNDS * run_on.len() as u64;
         check("those that run are told, once for each change", (1..=most).contains(&told.all));
         check("each of them is", run_on.iter().all(|&cpu| told.each[cpu] > 0));
