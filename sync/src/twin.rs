@@ -94,6 +94,10 @@ pub enum Twin {
     LooksBeforeClosing,
     /// A CPU looks at a space's generation first and enters the set of those who use it then.
     ComparedBeforeEntering,
+    /// What a change took away is noted over what an earlier one did, which still says that it is whole.
+    HistoryUnmarked,
+    /// A CPU that rests in a space looks at its generation first and ends its rest then.
+    ComparedBeforeResuming,
     /// Whoever takes rights away reads the set of CPUs first and advances the generation then.
     GenerationAfterSet,
     /// A CPU that was told of the second change takes the first for done too.

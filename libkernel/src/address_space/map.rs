@@ -20,6 +20,8 @@ use sync::TaskContext;
 
 /// Mappings stay so far below a stack even if it may not grow that far: its limit may be raised.
 const LEAST_STACK_ROOM: u64 = 128 << 20;
+/// An edit that takes out no whole table leaves this many as they are.
+pub(super) const FEW_TABLES: u64 = 24;
 /// However far the stack may grow, so much is left to mappings.
 const MOST_STACK_ROOM: u64 = USER_END / 6 * 5;
 
@@ -127,6 +129,10 @@ impl Parts {
         self.release_large(whole.clone(), batch, cx);
         self.release_pages(span.start..whole.start, batch, cx);
         self.release_pages(whole.end..span.end, batch, cx);
+        // So few may stay: the next mapping wants them again, and CPUs that rest need not be told of pages alone.
+        if whole.is_empty() && self.table.tables() <= FEW_TABLES {
+            return;
+        }
         let gap = self.regions.gap_around(span.range(), 0..USER_END);
         if gap.start.next_multiple_of(block) < gap.end / block * block {
             self.table.detach_tables(gap, &whole, |table| batch.release_table(cx, table));

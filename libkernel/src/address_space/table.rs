@@ -23,12 +23,31 @@ use machine::addr::{PhysAddr, VirtAddr};
 use machine::paging::release::{self, Detached};
 use machine::paging::{self, Entry, Flags, FrameSource, Slot};
 use sync::{Counter, SpinGuard, SpinLock, TaskContext, order};
+use sync::{Published, SpinGuard, SpinLock, TaskContext, order};
 
 pub(super) struct UserTable {
     root: PhysAddr,
     pages: Arc<Resident>,
     spare: SpareTables,
     large: Counter,
+    /// How many tables there are beside the root.
+    tables: Published<u64>,
+}
+
+/// Where a space's tables get their frames: counted.
+struct CountedFrames<'a>(&'a Published<u64>);
+
+impl FrameSource for CountedFrames<'_> {
+    fn take(&mut self) -> Option<PhysAddr> {
+        let table = TableFrames.take()?;
+        self.0.fetch_add(1);
+        Some(table)
+    }
+
+    fn give(&mut self, at: PhysAddr) {
+        self.0.fetch_sub(1);
+        TableFrames.give(at);
+    }
 }
 
 /// A lock for the entries of some tables, on a line of its own.
@@ -68,10 +87,16 @@ impl UserTable {
     pub fn new() -> Result<Self, KernelError> {
         let root = paging::new_root(kernel_map::root(), &mut TableFrames).map_err(|_| KernelError::NoMemory)?;
         Ok(UserTable { root, pages: Arc::new(Resident::new()), spare: SpareTables::none(), large: Counter::new(0) })
+        Ok(UserTable { root, pages: Arc::new(Resident::new()), tables: Published::<u64>::new(0) })
     }
 
     pub const fn root(&self) -> PhysAddr {
         self.root
+    }
+
+    /// How many tables it has, beside the root.
+    pub fn tables(&self) -> u64 {
+        self.tables.load()
     }
 
     /// How many pages it holds, for those who only want to know.
@@ -85,7 +110,7 @@ impl UserTable {
     }
 
     fn slot(&self, at: VirtAddr) -> Result<Slot, KernelError> {
-        paging::table::make_slot(self.root, at, 1, &mut TableFrames).map_err(|_| KernelError::NoMemory)
+        paging::table::make_slot(self.root, at, 1, &mut CountedFrames(&self.tables)).map_err(|_| KernelError::NoMemory)
     }
 
     /// Puts a page where none is.
@@ -177,6 +202,8 @@ impl UserTable {
             debug_assert!(may_hold_pages || release::pages_in(&detached).next().is_none(), "a table with pages passes for empty");
             let table = DetachedTable(Detached { is_last_level: may_hold_pages, ..detached });
             self.pages.count_out(table.pages().count());
+            self.tables.fetch_sub(1);
+            table.pages().for_each(|_| self.pages.count_out());
             taken(table);
         });
     }

@@ -24,11 +24,12 @@ pub struct Stale {
     ranges: ArrayVec<Range<u64>, MOST_RANGES>,
     pages: u64,
     everything: bool,
+    tables_go: bool,
 }
 
 impl Stale {
     pub const fn nothing() -> Self {
-        Stale { ranges: ArrayVec::new_const(), pages: 0, everything: false }
+        Stale { ranges: ArrayVec::new_const(), pages: 0, everything: false, tables_go: false }
     }
 
     pub fn page(at: VirtAddr) -> Self {
@@ -53,9 +54,15 @@ impl Stale {
 
     /// A table went: CPUs forget those with any page (SDM vol. 3, 5.10.4.1).
     pub fn add_table(&mut self) {
+        self.tables_go = true;
         if self.is_nothing() {
             self.add(VirtAddr::new(0));
         }
+    }
+
+    /// All of it, if that is one range and few pages.
+    fn only_range(&self) -> Option<&Range<u64>> {
+        if self.everything || self.tables_go || self.ranges.len() != 1 { None } else { self.ranges.first() }
     }
 
     /// This CPU forgets.
@@ -160,7 +167,10 @@ pub fn forget_everywhere(translation: &Translation, stale: &Stale) {
     debug_assert!(cpu::interrupts_are_on(), "CPUs are told with interrupts off: two that tell each other would wait for ever");
     let stay = PreemptOff::new();
     let here = cpu::current();
-    let change = translation.change();
+    let change = translation.change(stale.tables_go);
+    if let Some(range) = stale.only_range() {
+        translation.note(&change, range);
+    }
     let others = change.cpus.without(here);
     if !others.is_empty() {
         send(others, stale, &change, here);
@@ -172,7 +182,7 @@ pub fn forget_everywhere(translation: &Translation, stale: &Stale) {
     counts.batches.increment();
     counts.cpus_skipped.add(u64::from(cpu::online().bits().count_ones().saturating_sub(change.cpus.bits().count_ones())));
     if !LETTERS.of(here).unanswered.load().is_empty() {
-        let listener = Listener::staying(stay);
+        let listener = Listener::staying(stay, None);
         while !LETTERS.of(here).unanswered.load().is_empty() {
             cpu::relax();
             listener.look();
@@ -206,21 +216,27 @@ fn answer(sender: CpuId) {
     COUNTS.of(here).letters_answered.increment();
 }
 
-/// This CPU waits for something, stays here, and answers letters meanwhile without an interrupt.
-pub struct Listener {
+/// This CPU waits for something, stays here, and answers letters meanwhile without an interrupt. In the space that it was given it
+/// touches nothing.
+pub struct Listener<'a> {
     here: CpuId,
-    _stays: PreemptOff,
+    rests_in: Option<&'a Translation>,
+    stays: PreemptOff,
 }
 
-impl Listener {
-    pub fn new() -> Self {
-        Self::staying(PreemptOff::new())
+impl<'a> Listener<'a> {
+    /// The space is the one that this CPU uses, if it uses one.
+    pub fn resting_in(space: Option<&'a Translation>) -> Self {
+        Self::staying(PreemptOff::new(), space)
     }
 
-    fn staying(stays: PreemptOff) -> Self {
+    fn staying(stays: PreemptOff, rests_in: Option<&'a Translation>) -> Self {
         let here = cpu::current();
         MAILBOXES.of(here).listen();
-        Listener { here, _stays: stays }
+        if let Some(space) = rests_in {
+            space.rest(&stays);
+        }
+        Listener { here, rests_in, stays }
     }
 
     /// To be called again and again.
@@ -233,14 +249,11 @@ impl Listener {
     }
 }
 
-impl Default for Listener {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Drop for Listener {
+impl Drop for Listener<'_> {
     fn drop(&mut self) {
+        if let Some(space) = self.rests_in {
+            space.resume(&self.stays);
+        }
         let _no_call_comes_between = IrqOff::new();
         MAILBOXES.of(self.here).stop(answer);
     }

@@ -6,6 +6,7 @@ pub mod boot;
 pub mod forget;
 pub mod frames;
 pub mod heap;
+mod history;
 pub mod kernel_map;
 pub mod large_page;
 mod mailbox;

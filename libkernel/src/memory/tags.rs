@@ -52,6 +52,18 @@ impl Tags {
         Beginning { tag: place as u16 + 1, keeps, caught_up: known.is_some() && !keeps }
     }
 
+    /// For which generation all is right that the CPU remembers of `space`, if it uses that.
+    pub fn known(&self, space: u64) -> Option<u64> {
+        self.tags.get(self.current).filter(|tag| tag.space == space).map(|tag| tag.generation)
+    }
+
+    /// The CPU has forgotten all of `space`, if it uses that, after it had that generation.
+    pub fn forgot_all(&mut self, space: u64, generation: u64) {
+        if let Some(tag) = self.tags.get_mut(self.current).filter(|tag| tag.space == space) {
+            tag.generation = generation;
+        }
+    }
+
     /// The CPU uses the kernel's own root.
     pub const fn begin_none(&mut self) {
         self.current = TAGS;

@@ -10,7 +10,7 @@ use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 use sync::twin::{self, Twin};
 #[cfg(not(any(loom, shuttle)))]
-use sync::cpu;
+use {crate::memory::forget::Listener, crate::thread::user, sync::cpu};
 use sync::{LockClass, Published, TaskContext, kind, might_sleep, order};
 
 const FREE: u32 = 0;
@@ -66,7 +66,7 @@ impl<T: ?Sized, C> Mutex<T, C> {
         might_sleep();
         order::sleep_acquire::<D>();
         let take = || self.word.compare_exchange(FREE, HELD).is_ok();
-        if !take() && !comes_soon(|| self.word.load() == FREE && take()) {
+        if !take() && !comes_soon(cx, || self.word.load() == FREE && take()) {
             self.queue.wait_until(cx, |_| {
                 (self.word.swap(if twin::is(Twin::LockForgetsOthers) { HELD } else { CONTENDED }) == FREE).then_some(())
             });
@@ -101,15 +101,15 @@ impl<T: ?Sized, C: LockClass<Kind = kind::Sleep>> Mutex<T, C> {
 
 /// Does it come true before a sleep would have begun? Whoever can make it true runs on another CPU, mostly.
 #[cfg(not(any(loom, shuttle)))]
-pub(super) fn comes_soon(mut condition: impl FnMut() -> bool) -> bool {
+pub(super) fn comes_soon(cx: &TaskContext, mut condition: impl FnMut() -> bool) -> bool {
     const LOOKS: usize = 250;
     if cpu::online().bits().count_ones() <= 1 {
         return false;
     }
-    let listener = crate::memory::forget::Listener::new();
+    let listener = Listener::resting_in(user::memory(cx).map(|memory| memory.translation()));
     (0..LOOKS).take_while(|_| !cpu::need_reschedule()).any(|_| {
         cpu::relax();
-        // Whoever holds it may be waiting for this CPU to forget a page.
+        // Whoever holds it may be waiting for this CPU to forget a table.
         listener.look();
         condition()
     })
@@ -117,7 +117,7 @@ pub(super) fn comes_soon(mut condition: impl FnMut() -> bool) -> bool {
 
 /// Models explore the sleep.
 #[cfg(any(loom, shuttle))]
-pub(super) fn comes_soon(_: impl FnMut() -> bool) -> bool {
+pub(super) fn comes_soon(_: &TaskContext, _: impl FnMut() -> bool) -> bool {
     false
 }
 

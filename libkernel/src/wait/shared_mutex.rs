@@ -81,7 +81,7 @@ impl<T, C: LockClass<Kind = kind::Sleep>> SharedMutex<T, C> {
     pub fn lock(&self, cx: &mut TaskContext) -> ExclusiveGuard<'_, T, C> {
         let turn = self.turn.lock(cx);
         self.gate.close();
-        if !self.gate.is_empty() && !comes_soon(|| self.gate.is_empty()) {
+        if !self.gate.is_empty() && !comes_soon(cx, || self.gate.is_empty()) {
             self.emptied.wait_until(cx, |_| self.gate.is_empty().then_some(()));
         }
         ExclusiveGuard { lock: self, _turn: turn }

@@ -22,6 +22,11 @@ impl Buffer {
         }
     }
 
+    /// Forgets all pages, under the tag in use.
+    pub fn forget_all(&mut self) {
+        self.load(self.tag, false);
+    }
+
     /// Forgets a page, under the tag in use.
     pub fn forget(&mut self, page: usize) {
         self.remembered.remove(&(self.tag, page));

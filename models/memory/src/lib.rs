@@ -11,6 +11,8 @@ extern crate self as machine;
 pub mod clock;
 #[path = "../../waiting/src/explore.rs"]
 pub mod explore;
+#[path = "../../../libkernel/src/memory/history.rs"]
+pub mod history;
 #[path = "../../../libkernel/src/memory/mailbox.rs"]
 pub mod mailbox;
 #[path = "../../../libkernel/src/memory/tags.rs"]
@@ -25,4 +27,21 @@ pub mod addr {
     /// Of a root, by number.
     #[derive(Clone, Copy, Debug)]
     pub struct PhysAddr(pub u64);
+
+    /// Of a page, by number.
+    #[derive(Clone, Copy, Debug)]
+    pub struct VirtAddr(u64);
+
+    impl VirtAddr {
+        pub const fn new(page: u64) -> Self {
+            VirtAddr(page)
+        }
+
+        pub const fn as_u64(self) -> u64 {
+            self.0
+        }
+    }
+
+    /// A page number is an address.
+    pub const PAGE_SIZE: usize = 1;
 }

@@ -8,7 +8,7 @@ use memory_models::explore::{fails, holds, spawn};
 use memory_models::translation::{self, Translation};
 use std::sync::Arc;
 use sync::twin::Twin;
-use sync::{CpuId, IrqOff, Published, cpu};
+use sync::{CpuId, IrqOff, PreemptOff, Published, cpu};
 
 const OLD: u64 = 1;
 const NEW: u64 = 2;
@@ -45,7 +45,8 @@ impl World {
     /// Another CPU changes a page, and tells who is to be told.
     fn change(&self, page: usize) {
         self.entries[page].store(NEW);
-        let change = self.translation.change();
+        let change = self.translation.change(false);
+        self.translation.note(&change, &(page as u64..page as u64 + 1));
         if change.cpus.contains(CpuId::BOOT) {
             self.told[page].store(change.generation << 8 | change.space);
         }
@@ -104,6 +105,35 @@ fn leaves_meanwhile() {
     world.enter();
     assert_eq!((world.touch(0), world.touch(1)), (NEW, NEW), "a page was remembered that had been taken away");
     world.leave();
+}
+
+/// The CPU rests while two pages change, and uses them again.
+fn rests_meanwhile() {
+    let world = World::new();
+    world.enter();
+    assert_eq!((world.touch(0), world.touch(1)), (OLD, OLD));
+    let stays = PreemptOff::new();
+    world.translation.rest(&stays);
+    let first = on_cpu(1, &world, |world| world.change(0));
+    let second = on_cpu(2, &world, |world| world.change(1));
+    world.translation.resume(&stays);
+    drop(stays);
+    first.join().unwrap();
+    second.join().unwrap();
+    world.serve();
+    assert_eq!((world.touch(0), world.touch(1)), (NEW, NEW), "a page was used that had been taken away");
+    world.leave();
+}
+
+#[test]
+fn who_rests_catches_up() {
+    holds(All, rests_meanwhile);
+}
+
+#[test]
+#[should_panic(expected = "ComparedBeforeResuming")]
+fn who_compares_before_it_resumes_misses_a_change() {
+    fails(Twin::ComparedBeforeResuming, All, rests_meanwhile);
 }
 
 #[test]

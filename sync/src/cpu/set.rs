@@ -75,6 +75,11 @@ impl CpuSet {
     }
 
     #[must_use]
+    pub const fn difference(self, other: CpuSet) -> Self {
+        CpuSet(self.0 & !other.0)
+    }
+
+    #[must_use]
     pub const fn union(self, other: CpuSet) -> Self {
         CpuSet(self.0 | other.0)
     }
