@@ -101,6 +101,12 @@ const fn is_no_page_number(page: u64) -> bool {
     page > i64::MAX as u64 / PAGE
 }
 
+/// The blocks that one last table each translates and that lie in `span`: from, to; or to before from.
+const fn whole_blocks(span: Span) -> (u64, u64) {
+    let block = bytes_of(2);
+    (span.start.next_multiple_of(block), span.end / block * block)
+}
+
 impl Parts {
     /// Puts a region into the list; what is mapped there goes.
     fn map(&mut self, region: Region, batch: &mut FlushBatch<'_>, cx: &mut TaskContext) -> Result<(), KernelError> {
@@ -110,8 +116,17 @@ impl Parts {
         if !self.regions.is_free(span.range()) {
             self.clear(span, batch, cx);
         }
+        self.make_room_for_large(span, batch, cx);
         self.regions.insert(region);
         Ok(())
+    }
+
+    /// Nothing is mapped in `span`: no table stands where a large page could.
+    fn make_room_for_large(&mut self, span: Span, batch: &mut FlushBatch<'_>, cx: &mut TaskContext) {
+        let (first, end) = whole_blocks(span);
+        if first < end {
+            self.table.detach_tables(first..end, &(end..end), |table| batch.release_table(cx, table));
+        }
     }
 
     /// Takes out all that is in `span`. Places in the list are reserved.
@@ -123,7 +138,7 @@ impl Parts {
     /// Nothing is mapped in `span` any more: its pages go, and the tables that this made useless, whole ones with what is in them.
     pub(super) fn release(&mut self, span: Span, batch: &mut FlushBatch<'_>, cx: &mut TaskContext) {
         let block = bytes_of(2);
-        let (first, end) = (span.start.next_multiple_of(block), span.end / block * block);
+        let (first, end) = whole_blocks(span);
         let whole = if first < end { first..end } else { span.end..span.end };
         self.split_edges(span.range(), batch, cx);
         self.release_large(whole.clone(), batch, cx);

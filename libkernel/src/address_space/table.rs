@@ -22,8 +22,7 @@ use core::ops::{Deref, Range};
 use machine::addr::{PhysAddr, VirtAddr};
 use machine::paging::release::{self, Detached};
 use machine::paging::{self, Entry, Flags, FrameSource, Slot};
-use sync::{Counter, SpinGuard, SpinLock, TaskContext, order};
-use sync::{Published, SpinGuard, SpinLock, TaskContext, order};
+use sync::{Counter, Published, SpinGuard, SpinLock, TaskContext, order};
 
 pub(super) struct UserTable {
     root: PhysAddr,
@@ -86,8 +85,7 @@ impl UserTable {
     /// Empty, with the kernel's half.
     pub fn new() -> Result<Self, KernelError> {
         let root = paging::new_root(kernel_map::root(), &mut TableFrames).map_err(|_| KernelError::NoMemory)?;
-        Ok(UserTable { root, pages: Arc::new(Resident::new()), spare: SpareTables::none(), large: Counter::new(0) })
-        Ok(UserTable { root, pages: Arc::new(Resident::new()), tables: Published::<u64>::new(0) })
+        Ok(UserTable { root, pages: Arc::new(Resident::new()), spare: SpareTables::none(), large: Counter::new(0), tables: Published::<u64>::new(0) })
     }
 
     pub const fn root(&self) -> PhysAddr {
@@ -137,13 +135,13 @@ impl UserTable {
 
     /// Is neither a page nor a table where a large page for `at` would be?
     pub fn has_room_for_large(&self, at: VirtAddr) -> bool {
-        paging::table::make_slot(self.root, at, 2, &mut TableFrames).is_ok_and(|slot| slot.load().is_empty())
+        paging::table::make_slot(self.root, at, 2, &mut CountedFrames(&self.tables)).is_ok_and(|slot| slot.load().is_empty())
     }
 
     /// Puts a large page where neither a page nor a table is; if another was faster, it goes back.
     pub fn put_large_first(&self, at: VirtAddr, page: LargePage, flags: Flags) -> Result<(), KernelError> {
         let no_memory = |_| KernelError::NoMemory;
-        let slot = paging::table::make_slot(self.root, at, 2, &mut TableFrames).map_err(no_memory)?;
+        let slot = paging::table::make_slot(self.root, at, 2, &mut CountedFrames(&self.tables)).map_err(no_memory)?;
         let spare = TableFrames.take().ok_or(KernelError::NoMemory)?;
         if slot.claim(Entry::new(page.physical(), flags | Flags::LARGE)).is_err() {
             TableFrames.give(spare);
@@ -203,7 +201,6 @@ impl UserTable {
             let table = DetachedTable(Detached { is_last_level: may_hold_pages, ..detached });
             self.pages.count_out(table.pages().count());
             self.tables.fetch_sub(1);
-            table.pages().for_each(|_| self.pages.count_out());
             taken(table);
         });
     }
@@ -277,6 +274,7 @@ impl Place<'_> {
         let flags = self.entry().flags();
         let present = if flags.contains(Flags::USER) { Flags::PRESENT } else { Flags::empty() };
         self.slot.split(self.table.spare.take(), flags | present);
+        self.table.tables.fetch_add(1);
         self.table.large.sub(1);
         MAPPED.sub(1);
     }
