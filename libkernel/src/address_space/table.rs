@@ -85,7 +85,13 @@ impl UserTable {
     /// Empty, with the kernel's half.
     pub fn new() -> Result<Self, KernelError> {
         let root = paging::new_root(kernel_map::root(), &mut TableFrames).map_err(|_| KernelError::NoMemory)?;
-        Ok(UserTable { root, pages: Arc::new(Resident::new()), spare: SpareTables::none(), large: Counter::new(0), tables: Published::<u64>::new(0) })
+        Ok(UserTable {
+            root,
+            pages: Arc::new(Resident::new()),
+            spare: SpareTables::none(),
+            large: Counter::new(0),
+            tables: Published::<u64>::new(0),
+        })
     }
 
     pub const fn root(&self) -> PhysAddr {

@@ -9,9 +9,9 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 use sync::twin::{self, Twin};
+use sync::{LockClass, Published, TaskContext, kind, might_sleep, order};
 #[cfg(not(any(loom, shuttle)))]
 use {crate::memory::forget::Listener, crate::thread::user, sync::cpu};
-use sync::{LockClass, Published, TaskContext, kind, might_sleep, order};
 
 const FREE: u32 = 0;
 const HELD: u32 = 1;

@@ -1,8 +1,8 @@
 //! Single rules of mappings and faults.
 
 use super::program::{File, at, context, frames_in_use, load, run, store};
-use crate::address_space::map::FEW_TABLES;
 use crate::address_space::address::{LOWEST, PAGE, USER_END};
+use crate::address_space::map::FEW_TABLES;
 use crate::address_space::{AddressSpace, Backing, Fault, Limits, MapRequest, Placement, Protection, UserAddress};
 use crate::error::KernelError;
 use crate::memory::on_host;
