@@ -30,7 +30,7 @@ pub use idle::{initialise_cpu, start_idle};
 pub use load::{load_averages, runnable};
 pub use place::{nudge, wake};
 pub use queues::{CpuStatistics, cpu_statistics};
-pub use spawn::{Spawn, spawn};
+pub use spawn::{Spawn, spawn, spawn_known};
 pub use switch::{exit, yield_now};
 
 pub use crate::thread::accounting::{CpuTimes, cpu_times};

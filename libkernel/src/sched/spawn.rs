@@ -47,8 +47,14 @@ impl<'a> Spawn<'a> {
 
 /// Makes a thread and queues it; it may have run before this returns.
 pub fn spawn(cx: &mut TaskContext, spawn: Spawn<'_>) -> Result<Arc<Thread>, KernelError> {
+    spawn_known(cx, spawn, |_| ())
+}
+
+/// The same; what `introduce` does, is done before the thread runs.
+pub fn spawn_known(cx: &mut TaskContext, spawn: Spawn<'_>, introduce: impl FnOnce(&Arc<Thread>)) -> Result<Arc<Thread>, KernelError> {
     remains::collect();
     let thread = make(cx, spawn)?;
+    introduce(&thread);
     place::queue(Arc::clone(&thread));
     Ok(thread)
 }

@@ -50,7 +50,7 @@ impl Owner {
 
     /// Names the thread.
     pub fn attach(&self, thread: &Arc<Thread>) {
-        let _same_thread_already_named = self.thread.set(Arc::downgrade(thread));
+        assert!(self.thread.set(Arc::downgrade(thread)).is_ok(), "a lock's owner has two threads");
     }
 
     /// The thread, while it lives.

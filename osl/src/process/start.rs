@@ -57,9 +57,8 @@ pub fn start(cx: &mut TaskContext, task: &Arc<Task>, start: Start, place: Place)
         affinity: place.affinity,
         entry: Box::new(begin),
     };
-    let thread = sched::spawn(cx, spawn).map_err(errno)?;
-    task.attach(&thread);
-    Ok(())
+    // Not later: the thread must find itself under its task, whoever is faster.
+    sched::spawn_known(cx, spawn, |thread| task.attach(thread)).map(drop).map_err(errno)
 }
 
 /// Nothing that needs to be dropped may be left when the thread goes to its program.
@@ -72,7 +71,6 @@ fn begin(cx: &mut TaskContext) {
 
 fn prepare(cx: &mut TaskContext) -> Option<UserRegisters> {
     let task = current(cx)?;
-    task.attach(thread::current::of(cx));
     let start = *task.take_start(cx)?;
     if let Some(storage) = start.storage {
         // Whoever made the task has checked the address.

@@ -152,9 +152,9 @@ impl Task {
         self.started_ns
     }
 
-    /// Names the thread; done by the thread itself before anything else, and by its maker.
+    /// Names the thread; done once, before it runs.
     pub fn attach(&self, thread: &Arc<Thread>) {
-        let _same_thread_already_named = self.thread.set(Arc::downgrade(thread));
+        assert!(self.thread.set(Arc::downgrade(thread)).is_ok(), "a task has two threads");
         self.futexes.attach(thread);
     }
 
