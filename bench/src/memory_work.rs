@@ -73,11 +73,34 @@ impl Work for Fault {
     fn tidy((): ()) {}
 }
 
+/// The same from the last page to the first: no kernel foresees that, each page costs a fault of its own.
+pub struct SingleFault;
+
+impl Work for SingleFault {
+    type Place = ();
+    const NAME: &'static str = "single-fault";
+    const OPERATIONS: u64 = 8 * PAGES as u64;
+
+    fn prepare() {}
+
+    fn run((): &mut ()) {
+        for _ in 0..Self::OPERATIONS as usize / PAGES {
+            unmap(touched_in((0..PAGES).rev()), PAGES * PAGE);
+        }
+    }
+
+    fn tidy((): ()) {}
+}
+
 fn touched() -> *mut u8 {
+    touched_in(0..PAGES)
+}
+
+fn touched_in(pages: impl Iterator<Item = usize>) -> *mut u8 {
     let place = map(PAGES * PAGE);
-    // SAFETY: the region that was just made. Small pages: each touch is a fault.
+    // SAFETY: the region that was just made. Small pages are what is measured.
     unsafe { libc::madvise(place.cast(), PAGES * PAGE, libc::MADV_NOHUGEPAGE) };
-    for page in 0..PAGES {
+    for page in pages {
         // SAFETY: inside the region, which nobody else uses.
         unsafe { place.add(page * PAGE).write_volatile(1) };
     }

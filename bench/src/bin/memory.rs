@@ -3,15 +3,15 @@
 //! One line for each measurement: work, sharing, workers, operations a second. All are measured in turn, pass by pass, so that a
 //! disturbance of the host does not meet one row alone.
 
-use bench_programs::memory_work::{Compute, Fault, Map, MapTouched, Sweep, Thread};
+use bench_programs::memory_work::{Compute, Fault, Map, MapTouched, SingleFault, Sweep, Thread};
 use bench_programs::system::{cpus_online, fail};
 use bench_programs::team::{Sharing, Work, throughput};
 
 const SHARINGS: [(&str, Sharing); 2] = [("separate", Sharing::Separate), ("shared", Sharing::Shared)];
 
 type Measure = fn(Sharing, usize) -> u64;
-const WORKS: [(&str, Measure); 6] =
-    [work::<Compute>(), work::<Sweep>(), work::<Fault>(), work::<Map>(), work::<MapTouched>(), work::<Thread>()];
+const WORKS: [(&str, Measure); 7] =
+    [work::<Compute>(), work::<Sweep>(), work::<Fault>(), work::<SingleFault>(), work::<Map>(), work::<MapTouched>(), work::<Thread>()];
 
 const fn work<W: Work>() -> (&'static str, Measure) {
     (W::NAME, throughput::<W>)

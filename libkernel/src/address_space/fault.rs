@@ -113,7 +113,7 @@ impl Parts {
         let is_write = access == Access::Write;
         let (page, writable) = match &region.contents {
             Contents::Anonymous if self.wants_large(region) && self.bring_large(at, region) => return Ok(()),
-            Contents::Anonymous => (Page::zeroed().map_err(no_memory)?, true),
+            Contents::Anonymous => return self.bring_empty(at, region).map_err(no_memory),
             Contents::Source { source, shared: true, .. } => (page_of_source(&**source, region, at, is_write, cx)?, is_write),
             Contents::Source { source, .. } => {
                 let original = page_of_source(&**source, region, at, false, cx)?;

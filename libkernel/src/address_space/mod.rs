@@ -4,6 +4,7 @@
 //! a right that was taken away has forgotten it before the lock is released and before any frame is given back.
 
 pub mod address;
+mod ahead;
 pub mod backing;
 mod detach;
 mod discard;

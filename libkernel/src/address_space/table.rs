@@ -21,6 +21,7 @@ use alloc::sync::Arc;
 use core::ops::{Deref, Range};
 use machine::addr::{PhysAddr, VirtAddr};
 use machine::paging::release::{self, Detached};
+use machine::paging::table::ENTRIES;
 use machine::paging::{self, Entry, Flags, FrameSource, Slot};
 use sync::{Counter, Published, SpinGuard, SpinLock, TaskContext, order};
 
@@ -137,6 +138,24 @@ impl UserTable {
             Err(_) => drop(page),
         }
         Ok(())
+    }
+
+    /// Puts fresh pages into the empty places behind `at`, as many as pages stand in a row right before it, `most` at most; all in
+    /// one table. Ends at a place that is taken, or when there is no page.
+    pub fn extend_row(&self, at: VirtAddr, most: usize, flags: Flags, mut fresh: impl FnMut() -> Option<Page>) {
+        let Some(table) = paging::last_table(self.root, at) else { return };
+        let here = at.index(1);
+        let is_used = |index: &usize| !table.slot(*index).load().is_empty();
+        let row = (0..here).rev().take(most).take_while(is_used).count();
+        let added = (here + 1..ENTRIES).take(row).map_while(|index| {
+            if is_used(&index) {
+                return None;
+            }
+            let page = fresh()?;
+            table.slot(index).claim(Entry::new(page.physical(), flags)).ok()?;
+            Some(page.into_raw())
+        });
+        self.pages.count_in(added.count());
     }
 
     /// Is neither a page nor a table where a large page for `at` would be?

@@ -13,5 +13,7 @@ pub mod table;
 pub mod walk;
 
 pub use entry::{Entry, Flags};
-pub use table::{FrameSource, NoFrames, Slot, change, lookup, map, new_root, replace, slot, translating_slot, unmap};
+pub use table::{
+    FrameSource, LastTable, NoFrames, Slot, change, last_table, lookup, map, new_root, replace, slot, translating_slot, unmap,
+};
 pub use walk::visit;

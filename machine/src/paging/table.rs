@@ -109,11 +109,26 @@ pub fn new_root(kernel_root: PhysAddr, source: &mut dyn FrameSource) -> Result<P
 
 /// The place of the 4 KiB entry of `at`; `None` where there is no table for it, or a large page.
 pub fn slot(root: PhysAddr, at: VirtAddr) -> Option<Slot> {
+    Some(last_table(root, at)?.slot(at.index(1)))
+}
+
+/// A table of 4 KiB entries, which stays while this is used.
+#[derive(Clone, Copy)]
+pub struct LastTable(PhysAddr);
+
+impl LastTable {
+    pub fn slot(self, index: usize) -> Slot {
+        Slot::of(self.0, index)
+    }
+}
+
+/// The table of the 4 KiB entry of `at`; `None` where there is none, or a large page.
+pub fn last_table(root: PhysAddr, at: VirtAddr) -> Option<LastTable> {
     let mut table = root;
     for level in (2..=LEVELS).rev() {
         table = Slot::of(table, at.index(level)).table()?;
     }
-    Some(Slot::of(table, at.index(1)))
+    Some(LastTable(table))
 }
 
 /// The place of the entry that translates `at`: that of its 4 KiB page, used or not, or of a large page. `None` where

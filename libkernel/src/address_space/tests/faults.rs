@@ -181,3 +181,56 @@ fn more_private_memory_than_there_is_is_refused_at_once() {
     let untouchable = MapRequest { protection: Protection::NONE, ..request(Placement::Anywhere(None), 1 << 30) };
     assert!(space.map(&mut cx, untouchable).is_ok());
 }
+
+#[test]
+fn a_row_of_touched_pages_brings_as_many_again() {
+    let _alone = on_host::alone();
+    let (space, mut cx) = (AddressSpace::new().unwrap(), context());
+    map(&space, &mut cx, 1024, 100);
+    let mut brought = |page: u64| {
+        let before = space.resident_pages();
+        assert_eq!(store(&space, &mut cx, page * PAGE, 7), Ok(()));
+        space.resident_pages() - before
+    };
+    // Up to what is there already, and to the end of the region.
+    let touches = [
+        (1024, 1),
+        (1025, 2),
+        (1026, 0),
+        (1027, 4),
+        (1031, 8),
+        (1039, 16),
+        (1055, 16),
+        (1100, 1),
+        (1099, 1),
+        (1071, 16),
+        (1087, 12),
+        (1101, 16),
+        (1117, 7),
+    ];
+    for (page, wanted) in touches {
+        assert_eq!(brought(page), wanted, "at page {page}");
+    }
+    for page in 1024..1124 {
+        let expected = if touches.iter().any(|touch| touch.0 == page) { 7 } else { 0 };
+        assert_eq!(load(&space, &mut cx, page * PAGE), Ok(expected), "at page {page}");
+    }
+}
+
+#[test]
+fn no_page_comes_ahead_of_a_row_of_another_region_or_over_a_page_that_is_there() {
+    let _alone = on_host::alone();
+    let (space, mut cx) = (AddressSpace::new().unwrap(), context());
+    map(&space, &mut cx, 1024, 4);
+    for page in 1024..1028 {
+        assert_eq!(store(&space, &mut cx, page * PAGE, 1), Ok(()));
+    }
+    let read_only = MapRequest { protection: Protection::READ, ..request(Placement::FixedNoReplace(at(1028)), 4) };
+    assert_eq!(space.map(&mut cx, read_only), Ok(at(1028)));
+    assert_eq!(load(&space, &mut cx, 1028 * PAGE), Ok(0));
+    assert_eq!(space.resident_pages(), 5);
+    assert_eq!(space.discard(&mut cx, at(1025), 2 * PAGE), Ok(()));
+    assert_eq!(store(&space, &mut cx, 1025 * PAGE, 2), Ok(()));
+    assert_eq!(store(&space, &mut cx, 1026 * PAGE, 3), Ok(()));
+    assert_eq!((load(&space, &mut cx, 1027 * PAGE), load(&space, &mut cx, 1026 * PAGE)), (Ok(1), Ok(3)));
+}
