@@ -256,7 +256,8 @@ fn usage() {
     let mut usage = [0_i64; 18];
     let child = fork(|| {
         let page = linux_tests::memory::anonymous(600);
-        (0..600).for_each(|index| linux_tests::memory::poke(page + index * 4096, 1));
+        // From the last to the first: pages that come ahead of their touch would not be counted.
+        (0..600).rev().for_each(|index| linux_tests::memory::poke(page + index * 4096, 1));
         (0..5).for_each(|_| sleep_ms(1));
         in_a_child(|| 0);
         0
