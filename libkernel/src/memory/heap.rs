@@ -4,11 +4,13 @@
 //! interrupts off; a handler may free but not allocate, since it must not fail for lack of memory.
 
 use super::frames::{self, Owner};
+use crate::cross_call;
+use alloc::sync::Arc;
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{NonNull, null_mut};
 use machine::addr::{Frame, PAGE_SIZE, PhysAddr};
 use machine::physical;
-use sync::{CpuLocal, IrqOff, MAXIMUM_CPUS, SpinLock, order};
+use sync::{Counter, CpuLocal, CpuSet, IrqOff, MAXIMUM_CPUS, SpinLock, TaskContext, order};
 
 const CLASSES: [usize; 14] = [16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048];
 const LARGEST: usize = CLASSES[CLASSES.len() - 1];
@@ -95,6 +97,47 @@ type Lists = [FreeList; CLASSES.len()];
 static CACHES: CpuLocal<Lists> = CpuLocal::new([const { [const { FreeList::EMPTY }; CLASSES.len()] }; MAXIMUM_CPUS]);
 static SHARED: SpinLock<Lists, order::Heap> = SpinLock::new([const { FreeList::EMPTY }; CLASSES.len()]);
 
+/// Frames that were cut into objects of each class, and how many objects that made. They stay cut.
+static CUT: [Cut; CLASSES.len()] = [const { Cut { frames: Counter::new(0), objects: Counter::new(0) } }; CLASSES.len()];
+
+struct Cut {
+    frames: Counter,
+    objects: Counter,
+}
+
+/// What one class has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Class {
+    pub object_bytes: usize,
+    pub frames: u64,
+    pub objects: u64,
+    /// Those that somebody has; the rest are free, in the shared list or with a CPU.
+    pub in_use: u64,
+}
+
+/// What each class has: exact when nobody takes or frees anything meanwhile. Each CPU is asked for what it keeps, so that
+/// nothing is counted at each object that is taken.
+pub fn classes(cx: &mut TaskContext) -> [Class; CLASSES.len()] {
+    let kept = Arc::new([const { Counter::new(0) }; CLASSES.len()]);
+    let sums = Arc::clone(&kept);
+    cross_call::on(CpuSet::all_below(MAXIMUM_CPUS), Arc::new(move || add_kept_here(&sums)), cx);
+    let irq = IrqOff::new();
+    let shared = SHARED.lock(&irq).each_ref().map(|list| list.count as u64);
+    core::array::from_fn(|class| {
+        let Cut { frames, objects } = &CUT[class];
+        let (frames, objects) = (frames.get(), objects.get());
+        let in_use = objects.saturating_sub(shared[class] + kept[class].get());
+        Class { object_bytes: CLASSES[class], frames, objects, in_use }
+    })
+}
+
+fn add_kept_here(sums: &[Counter; CLASSES.len()]) {
+    let mut irq = IrqOff::new();
+    CACHES.with_mut(&mut irq, |caches| {
+        sums.iter().zip(caches.iter()).for_each(|(sum, list)| _ = sum.add(list.count as u64));
+    });
+}
+
 fn allocate_small(class: usize) -> Option<NonNull<u8>> {
     let mut irq = IrqOff::new();
     if let Some(object) = CACHES.with_mut(&mut irq, |caches| caches[class].pop()) {
@@ -133,6 +176,8 @@ fn grow(class: usize) -> Option<FreeList> {
             list.push(object);
         }
     }
+    CUT[class].frames.add((bytes / PAGE_SIZE) as u64);
+    CUT[class].objects.add((bytes / size) as u64);
     Some(list)
 }
 

@@ -8,8 +8,8 @@ use super::frames::{self, Owner, TableFrames};
 use super::translation;
 use crate::error::KernelError;
 use machine::addr::{Frame, PAGE_SIZE, PhysAddr, VirtAddr};
-use machine::paging::{self, Flags, flush};
-use sync::{Once, SpinLock, order};
+use machine::paging::{self, Flags, FrameSource, flush};
+use sync::{Counter, Once, SpinLock, order};
 
 /// Kernel stacks, each with a page below it that is never mapped.
 pub const STACKS: u64 = 0xffff_c000_0000_0000;
@@ -18,6 +18,29 @@ pub const STACKS_END: u64 = 0xffff_d000_0000_0000;
 /// The root that kernel threads run on.
 static ROOT: Once<PhysAddr> = Once::new();
 static CHANGE: SpinLock<(), order::KernelMap> = SpinLock::new(());
+/// Tables that were made for stacks.
+static TABLES: Counter = Counter::new(0);
+
+/// How many page tables the kernel half has got since boot. They stay.
+pub fn tables() -> u64 {
+    TABLES.get()
+}
+
+/// The tables' frames, counted.
+struct CountedFrames;
+
+impl FrameSource for CountedFrames {
+    fn take(&mut self) -> Option<PhysAddr> {
+        let table = TableFrames.take()?;
+        TABLES.increment();
+        Some(table)
+    }
+
+    fn give(&mut self, at: PhysAddr) {
+        TABLES.sub(1);
+        TableFrames.give(at);
+    }
+}
 
 /// The kernel's tables are built: loads them on this CPU.
 #[allow(unsafe_code)]
@@ -47,7 +70,7 @@ pub fn map_stack(from: VirtAddr, pages: usize) -> Result<(), KernelError> {
         }
         let frame = frames::take(Owner::Stack).ok_or(KernelError::NoMemory)?;
         let flags = Flags::PRESENT | Flags::WRITABLE | Flags::NO_EXECUTE | Flags::GLOBAL;
-        if paging::map(root(), at, frame.start(), flags, &mut TableFrames).is_err() {
+        if paging::map(root(), at, frame.start(), flags, &mut CountedFrames).is_err() {
             frames::give(frame, Owner::Stack);
             return Err(KernelError::NoMemory);
         }

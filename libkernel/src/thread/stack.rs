@@ -120,6 +120,21 @@ pub fn give_back_unused(cx: &mut TaskContext) -> usize {
     }
 }
 
+/// The same, with those that each CPU keeps for its next threads.
+pub fn give_back_all_unused(cx: &mut TaskContext) -> usize {
+    cross_call::on(CpuSet::all_below(MAXIMUM_CPUS), Arc::new(empty_cache), cx);
+    give_back_unused(cx)
+}
+
+fn empty_cache() {
+    let mut irq = IrqOff::new();
+    let slots = CACHE.with_mut(&mut irq, core::mem::take);
+    for slot in slots {
+        UNUSED.fetch_add(1);
+        SLOTS.free(slot);
+    }
+}
+
 /// Takes the memory of some free slots; answers of how many.
 fn take_apart(cx: &mut TaskContext) -> usize {
     let slots = own_unused();

@@ -36,6 +36,8 @@ pub enum What {
     Secret(Read),
     /// A text that root may write.
     Setting(Read, Write),
+    /// What root may only write: it does something.
+    Order(Write),
     /// A symbolic link.
     Link(Read),
     /// A directory of further fixed files; its files are numbered from this number on.
@@ -52,7 +54,7 @@ impl Fixed {
 
     fn kind(&self) -> Kind {
         match self.what {
-            What::Text(_) | What::Secret(_) | What::Setting(..) => Kind::Regular,
+            What::Text(_) | What::Secret(_) | What::Setting(..) | What::Order(_) => Kind::Regular,
             What::Link(_) => Kind::Link,
             What::Directory(..) | What::Made(_) => Kind::Directory,
         }
@@ -63,6 +65,10 @@ impl Fixed {
             What::Text(read) => Made::node(volume, number, 0o444, Content::Text(Box::new(read))),
             What::Secret(read) => Made::node(volume, number, 0o400, Content::Text(Box::new(read))),
             What::Setting(read, write) => Made::node(volume, number, 0o644, Content::WritableText(Box::new(read), Box::new(write))),
+            What::Order(write) => {
+                let unreadable = |_: &mut TaskContext| Err(Errno::EACCES);
+                Made::node(volume, number, 0o200, Content::WritableText(Box::new(unreadable), Box::new(write)))
+            }
             What::Link(target) => Made::node(volume, number, 0o777, Content::Link(Box::new(target), None)),
             What::Directory(base, files) => directory(volume, number, base, files, Some(above.clone())),
             What::Made(make) => make(volume, number, above),

@@ -4,6 +4,7 @@
 //! with 0; the first thing that does not hold goes to standard error and ends the program (or the child
 //! that found it) with `FAILED`.
 
+pub mod accounting;
 pub mod asleep;
 pub mod futex;
 pub mod futex_lock;

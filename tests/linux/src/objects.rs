@@ -86,7 +86,8 @@ impl Objects {
     }
 }
 
-fn own_pages() -> u64 {
+/// What this program has itself.
+pub(crate) fn own_pages() -> u64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     text.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0)
 }

@@ -9,8 +9,9 @@ use alloc::vec::Vec;
 use abi::Errno;
 use libkernel::census::Census;
 use libkernel::ipc::{channel, completion_port, interrupt_line, notify, shared_memory};
+use libkernel::memory::{self, kernel_map};
 use libkernel::wait::timers;
-use libkernel::{address_space, memory, thread};
+use libkernel::{address_space, thread};
 use sync::TaskContext;
 
 use crate::file::{epoll, event, in_flight, open_file, pipe, table as file_table, timer};
@@ -60,7 +61,9 @@ pub fn read(cx: &mut TaskContext) -> Result<Vec<u8>, Errno> {
     in_flight::collect(cx);
     let mut lines: String = KINDS.iter().map(|kind| line(kind.name(), kind.living())).collect();
     let frames = memory::statistics();
-    for (name, count) in [("pages", frames.pages), ("page tables", frames.page_tables)] {
+    // Those of the kernel's own half stay, so they belong to nobody who might leave them behind.
+    let tables = frames.page_tables.saturating_sub(kernel_map::tables());
+    for (name, count) in [("pages", frames.pages), ("page tables", tables)] {
         lines += &line(name, count);
     }
     for (name, count) in process::places(cx) {

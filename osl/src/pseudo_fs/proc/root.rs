@@ -14,7 +14,7 @@ use sync::TaskContext;
 use super::super::fixed::{self, Fixed, What};
 use super::super::tree::{Content, Made, Name};
 use super::{
-    VOLUME, cpu_times, hung, interrupts, memory_info, network, objects, processors, settings, system, system_v, task_directory, tlb,
+    VOLUME, cpu_times, hung, interrupts, memory_info, network, objects, processors, settings, slabs, system, system_v, task_directory, tlb,
     trigger,
 };
 use crate::fs::{Kind, Node};
@@ -25,7 +25,7 @@ const FIRST_FILE: u64 = 2;
 /// Positions of processes come after all fixed names.
 const PROCESS_POSITION: u64 = 1 << 16;
 
-static FILES: [Fixed; 22] = [
+static FILES: [Fixed; 23] = [
     Fixed { name: "self", what: What::Link(own_process) },
     Fixed { name: "thread-self", what: What::Link(own_thread) },
     Fixed { name: "mounts", what: What::Link(own_mounts) },
@@ -40,6 +40,7 @@ static FILES: [Fixed; 22] = [
     Fixed::text("hung", hung::read),
     Fixed { name: "net", what: What::Directory(network::FIRST_NUMBER, &network::FILES) },
     Fixed::text("objects", objects::read),
+    Fixed { name: "slabinfo", what: What::Secret(slabs::read) },
     Fixed::text("stat", cpu_times::read),
     Fixed::text("swaps", system::swaps),
     Fixed { name: "sys", what: What::Directory(settings::FIRST_NUMBER, &settings::DIRECTORIES) },

@@ -10,6 +10,7 @@ use abi::Errno;
 use sync::{Published, TaskContext};
 
 use super::super::fixed::{Fixed, What};
+use super::drop_caches;
 use crate::process::numbers;
 use crate::system_v::keyed::MOST_OF_A_KIND;
 use crate::system_v::{message_queues, segments, semaphores};
@@ -88,7 +89,8 @@ static RANDOM_SETTINGS: [Fixed; 3] = [
     Fixed::text("uuid", |_| line(release::new_identifier().as_bytes())),
 ];
 
-static MEMORY_SETTINGS: [Fixed; 3] = [
+static MEMORY_SETTINGS: [Fixed; 4] = [
+    Fixed { name: "drop_caches", what: What::Order(drop_caches::write) },
     Fixed::text("max_map_count", |_| number(65_530)),
     Fixed::text("mmap_min_addr", |_| number(4096)),
     Fixed::text("overcommit_memory", |_| number(1)),

@@ -11,47 +11,50 @@ mod visitor;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 
-use linux_tests::objects::Objects;
-use linux_tests::process::{close_all, pipe_with};
+use linux_tests::accounting::Memory;
+use linux_tests::process::{Ended, close_all, fork, pipe_with, wait};
 use linux_tests::scratch::Scratch;
 use linux_tests::soak::{Random, sign_of_life, soak};
-use linux_tests::{done, fail, guarded, is_braid, monotonic};
+use linux_tests::{done, guarded, must_equal};
 
 use owner::Owner;
 use slot::{FILE_BYTES, SLOTS};
 
-/// Pages that may come and go besides: the library's heap, stacks that it keeps, what each CPU's part of the kernel's heap keeps.
-const SLACK_PAGES: u64 = 2048;
+/// So many threads in all that each of the kernel's lists of threads has had one: a list keeps its first piece.
+const WARMING_ROUNDS: u64 = 6;
 
 fn main() {
     guarded::start();
     let scratch = Scratch::new("torture");
     let file = done("creating a file", File::options().read(true).write(true).create(true).truncate(true).open(scratch.path("shared")));
-    done("setting its length", file.set_len(FILE_BYTES as u64));
-    round(&mut Random::new(0), &file, 2);
-    let before = is_braid().then(|| (Objects::of_one_thread(), free_pages()));
-    soak("every byte and every refusal was right", |random| {
-        let turns = 20 + random.below(100);
-        round(random, &file, turns);
-    });
-    if let Some((objects, free)) = before {
+    // What is looked at afterwards has been looked at before, and what comes with the first threads has come.
+    let in_use = || {
         done("emptying the file", file.set_len(0));
-        let _until_it_is_alone = Objects::of_one_thread();
-        objects.must_be_all_there_is();
-        eprintln!("{free} pages were free before, and {} are now", free_pages());
-        must_have_free(free.saturating_sub(SLACK_PAGES));
-    }
+        let memory = Memory::settled();
+        done("setting its length", file.set_len(FILE_BYTES as u64));
+        memory
+    };
+    in_use();
+    in_child(|| (0..WARMING_ROUNDS).for_each(|seed| round(&mut Random::new(seed), &file, 4)));
+    let before = in_use();
+    in_child(|| {
+        soak("every byte and every refusal was right", |random| {
+            let turns = 20 + random.below(100);
+            round(random, &file, turns);
+        });
+    });
+    done("emptying the file", file.set_len(0));
+    before.tell_growth();
+    before.must_not_have_grown();
 }
 
-/// At once, or after the moment that the kernel needs to clear up.
-fn must_have_free(pages: u64) {
-    let until = monotonic() + 2_000_000_000;
-    while free_pages() < pages {
-        if monotonic() > until {
-            fail(&format!("memory was lost: {} pages are free, and not {pages}", free_pages()));
-        }
-        std::thread::yield_now();
-    }
+/// Its own memory, tables and threads go with it: what is more afterwards is lost.
+fn in_child(work: impl FnOnce()) {
+    let child = fork(|| {
+        work();
+        0
+    });
+    must_equal("a process with all threads", wait(child), Ended::Exited(0));
 }
 
 /// All threads at once; each has its own slot, and visits those of the others.
@@ -78,11 +81,4 @@ fn thread(number: usize, file: i32, mut random: Random, turns: usize) {
     }
     owner.leave();
     close_all(&[pipe.0, pipe.1]);
-}
-
-/// 0 where nobody says.
-fn free_pages() -> u64 {
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text.lines().find(|line| line.starts_with("MemFree:")).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|kibibytes| kibibytes.parse::<u64>().ok()).unwrap_or(0) / 4
 }
