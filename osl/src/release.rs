@@ -63,10 +63,7 @@ pub fn new_identifier() -> String {
 
 /// The identifier of this boot.
 pub fn boot_identifier() -> String {
-    if BOOT_IDENTIFIER.get().is_none() {
-        let _another_was_faster = BOOT_IDENTIFIER.set(new_identifier());
-    }
-    BOOT_IDENTIFIER.get().cloned().unwrap_or_default()
+    BOOT_IDENTIFIER.get().unwrap_or_else(|| BOOT_IDENTIFIER.get_or_set(new_identifier())).clone()
 }
 
 fn spelled(bytes: [u8; 16]) -> String {

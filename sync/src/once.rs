@@ -3,6 +3,7 @@
 //! Invariant: the value is written before `READY` is stored, by the one who moved the word off `EMPTY`,
 //! and never again until the drop.
 
+use crate::PreemptOff;
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 // Plain ones in the model checkers too: what is set before anyone reads is not what they explore.
@@ -36,6 +37,21 @@ impl<T> Once<T> {
         unsafe { (*self.value.get()).write(value) };
         self.state.store(READY, Ordering::Release);
         Ok(())
+    }
+
+    /// The value: this one, if there was none. For those that several set, and all of them in this way: whoever finds another CPU
+    /// just setting it waits for that, which has no pause in it.
+    pub fn get_or_set(&self, value: T) -> &T {
+        let stays = PreemptOff::new();
+        let another_was_first = self.set(value);
+        drop(stays);
+        drop(another_was_first);
+        loop {
+            if let Some(value) = self.get() {
+                return value;
+            }
+            core::hint::spin_loop();
+        }
     }
 
     #[inline]
@@ -94,6 +110,25 @@ mod tests {
         assert_eq!(once.set(1), Ok(()));
         assert_eq!(once.set(2), Err(2));
         assert_eq!(once.get(), Some(&1));
+    }
+
+    #[test]
+    fn of_several_who_set_it_all_get_the_first_one() {
+        for _ in 0..200 {
+            let once = Once::new();
+            let ready = std::sync::Barrier::new(4);
+            let got: std::vec::Vec<u64> = std::thread::scope(|scope| {
+                let setters = [1, 2, 3, 4].map(|value| {
+                    let (once, ready) = (&once, &ready);
+                    scope.spawn(move || {
+                        ready.wait();
+                        *once.get_or_set(value)
+                    })
+                });
+                setters.into_iter().map(|setter| setter.join().unwrap()).collect()
+            });
+            assert!(got.iter().all(|value| once.get() == Some(value)), "{got:?}");
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
 use sync::twin::{self, Twin};
-use sync::{Counter, Once, PreemptOff, TaskContext, order};
+use sync::{Counter, Once, TaskContext, order};
 
 /// Address spaces in use.
 pub static LIVING: Census = Census::new("address spaces");
@@ -118,17 +118,7 @@ impl AddressSpace {
 
     /// Hangs something on the space, for good. Answers what hangs there then: another's, if that came first.
     pub fn attach(&self, attachment: Arc<dyn Any + Send + Sync>) -> &Arc<dyn Any + Send + Sync> {
-        {
-            // Whoever finds another at it waits for that one: it must not lose its CPU meanwhile.
-            let _stays = PreemptOff::new();
-            let _another_was_first = self.attachment.set(attachment);
-        }
-        loop {
-            if let Some(attached) = self.attachment.get() {
-                return attached;
-            }
-            core::hint::spin_loop();
-        }
+        self.attachment.get_or_set(attachment)
     }
 
     pub fn resident_pages(&self) -> usize {

@@ -31,11 +31,11 @@ static DISKS: [Once<Arc<Disk>>; MAXIMUM_BLOCK_DEVICES] = [const { Once::new() };
 /// The machine's disk of that number.
 pub fn get(cx: &TaskContext, number: usize) -> Option<Arc<Disk>> {
     let slot = DISKS.get(number)?;
-    if slot.get().is_none() {
-        let device = device::block_devices().nth(number)?;
-        let _another_was_faster = slot.set(Arc::new(Disk::new(cx, device)));
+    if let Some(disk) = slot.get() {
+        return Some(disk.clone());
     }
-    slot.get().cloned()
+    let device = device::block_devices().nth(number)?;
+    Some(slot.get_or_set(Arc::new(Disk::new(cx, device))).clone())
 }
 
 impl Disk {

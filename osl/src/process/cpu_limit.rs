@@ -79,12 +79,8 @@ impl CpuLimit {
         if limit.soft == UNLIMITED && limit.hard == UNLIMITED {
             return;
         }
-        if self.timer.get().is_none() {
-            let _another_was_first = self.timer.set(Timer::new(Arc::new(Expiry(self.process.clone()))));
-        }
-        if let Some(timer) = self.timer.get() {
-            timer.arm(clock::now().saturating_add(SHORTEST_LOOK_NS));
-        }
+        let new = || self.timer.get_or_set(Timer::new(Arc::new(Expiry(self.process.clone()))));
+        self.timer.get().unwrap_or_else(new).arm(clock::now().saturating_add(SHORTEST_LOOK_NS));
         // Armed first, asked second; the end does it the other way round.
         fence_full();
         if self.ended.is_set() {

@@ -95,12 +95,11 @@ impl One {
         Self { counted, process, timer: Once::new(), at, interval }
     }
 
-    fn timer(&self) -> Option<&Timer> {
-        if self.timer.get().is_none() {
+    fn timer(&self) -> &Timer {
+        self.timer.get().unwrap_or_else(|| {
             let target = Arc::new(Expiry { process: self.process.clone(), counted: self.counted });
-            let _another_thread_was_first = self.timer.set(Timer::new(target));
-        }
-        self.timer.get()
+            self.timer.get_or_set(Timer::new(target))
+        })
     }
 
     /// Looks whether the processor time is used up, and when to look again. Has it expired?
@@ -159,9 +158,7 @@ impl IntervalTimers {
     pub fn set(&self, cx: &TaskContext, process: &Process, counted: Counted, new: Setting) -> Setting {
         let before = self.get(cx, process, counted);
         let one = self.one(counted);
-        let Some(timer) = one.timer() else {
-            return before;
-        };
+        let timer = one.timer();
         one.at.store(0);
         // A program that has stopped its alarm is not hit by it any more, however late the handler comes.
         timer.cancel_and_wait(cx);

@@ -59,8 +59,7 @@ impl TmpNode {
             facts.is_known = true;
         }
         drop(facts);
-        let _another_was_faster = origin.node.set(node);
-        Ok(origin.node.get().map(|node| &**node))
+        Ok(Some(&**origin.node.get_or_set(node)))
     }
 
     /// The names in a directory, those from below among them.
