@@ -118,7 +118,7 @@ pub static CALLS: &[Call] = &[
     call(95, "umask", Full, |c, a| give(attributes::umask(c, a.unsigned(0)))),
     call(96, "gettimeofday", Full, |c, a| give(time::gettimeofday(c, a.address(0), a.address(1)))),
     call(97, "getrlimit", Full, |c, a| give(limits::getrlimit(c, a.unsigned(0), a.address(1)))),
-    call(98, "getrusage", Partial("no page fault or block counts"), |c, a| give(limits::getrusage(c, a.int(0), a.address(1)))),
+    call(98, "getrusage", Partial("no block counts"), |c, a| give(limits::getrusage(c, a.int(0), a.address(1)))),
     call(99, "sysinfo", Full, |c, a| give(system::sysinfo(c, a.address(0)))),
     call(100, "times", Full, |c, a| give(limits::times(c, a.address(0)))),
     call(102, "getuid", Full, |c, _| give(users::getuid(c))),

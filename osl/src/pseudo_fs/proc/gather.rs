@@ -56,7 +56,7 @@ pub fn snapshot(cx: &mut TaskContext, subject: &Subject) -> Result<Snapshot, Err
         (Some(task), false) => task.usage(),
         _ => process.usage(cx),
     };
-    let children = process.children_times(cx);
+    let children = process.children_usage(cx);
     let scheduling = running(subject);
     let (mapped_bytes, resident_pages) = memory(cx, process);
     let task = subject.task.as_ref();
@@ -72,7 +72,9 @@ pub fn snapshot(cx: &mut TaskContext, subject: &Subject) -> Result<Snapshot, Err
         state: if relations.is_zombie { 'Z' } else { state(cx, subject) },
         threads: process.tasks(cx).len(),
         spent: Spent { user_ns: usage.spent.user_ns, system_ns: usage.spent.system_ns },
-        children: Spent { user_ns: children.user_ns, system_ns: children.system_ns },
+        children: Spent { user_ns: children.spent.user_ns, system_ns: children.spent.system_ns },
+        faults: usage.faults,
+        children_faults: children.faults,
         started_ns: task.filter(|_| !subject.whole).map_or(process.started_ns(), |task| task.started_ns()),
         nice: i32::from(scheduling.scheduling.nice),
         policy: policy_number(scheduling.scheduling.policy),

@@ -58,6 +58,10 @@ pub struct Snapshot {
     pub spent: Spent,
     /// Processor time of the children waited for.
     pub children: Spent,
+    /// Page faults; none here has to read from a disk.
+    pub faults: u64,
+    /// Page faults of the children waited for.
+    pub children_faults: u64,
     /// Since boot.
     pub started_ns: u64,
     /// Nice value, -20 to 19.
@@ -111,6 +115,8 @@ impl Snapshot {
             threads: 1,
             spent: Spent { user_ns: 1_230_000_000, system_ns: 50_000_000 },
             children: Spent::default(),
+            faults: 77,
+            children_faults: 8,
             started_ns: 2_000_000_000,
             nice: 5,
             policy: 0,

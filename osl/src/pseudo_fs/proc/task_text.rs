@@ -28,8 +28,17 @@ fn shown_priority(task: &Snapshot) -> i32 {
 /// /proc/PID/stat: 52 fields on one line.
 pub fn stat(task: &Snapshot) -> String {
     let mut line = format!(
-        "{} ({}) {} {} {} {} {} {} 0 0 0 0 0",
-        task.thread, task.name, task.state, task.parent, task.group, task.session, task.terminal, task.foreground
+        "{} ({}) {} {} {} {} {} {} 0 {} {} 0 0",
+        task.thread,
+        task.name,
+        task.state,
+        task.parent,
+        task.group,
+        task.session,
+        task.terminal,
+        task.foreground,
+        task.faults,
+        task.children_faults
     );
     let spent = [task.spent.user_ns, task.spent.system_ns, task.children.user_ns, task.children.system_ns];
     for nanoseconds in spent {
@@ -180,6 +189,7 @@ mod tests {
         assert_eq!(fields.len(), 52);
         let at = |number: usize| fields[number - 1];
         assert_eq!((at(1), at(2), at(3), at(4)), ("42", "(sh)", "S", "1"));
+        assert_eq!((at(10), at(11), at(12), at(13)), ("77", "8", "0", "0"));
         assert_eq!((at(14), at(15), at(16)), ("123", "5", "0"));
         assert_eq!((at(18), at(19), at(20)), ("25", "5", "1"));
         assert_eq!((at(22), at(23), at(24)), ("200", "8388608", "100"));
