@@ -18,6 +18,11 @@ pub trait PageSource: Send + Sync {
     /// Called with the space locked: must not touch a program's memory.
     fn page(&self, cx: &mut TaskContext, index: u64, for_write: bool) -> Result<Page, KernelError>;
 
+    /// Is the page of that number at hand? Called with the space locked, as `page` is.
+    fn is_in_memory(&self, _: &mut TaskContext, _index: u64) -> bool {
+        false
+    }
+
     /// What to call it in lists of mappings.
     fn name(&self) -> String;
 
@@ -191,6 +196,10 @@ impl PageSource for SharedMemory {
         let page = Page::zeroed()?;
         pages.insert(index, page.clone());
         Ok(page)
+    }
+
+    fn is_in_memory(&self, cx: &mut TaskContext, index: u64) -> bool {
+        self.pages.lock(cx).contains_key(&index)
     }
 
     fn name(&self) -> String {

@@ -15,6 +15,7 @@ pub mod large;
 mod limits;
 mod map;
 mod placement;
+mod presence;
 mod program_break;
 mod protect;
 mod regions;

@@ -84,6 +84,10 @@ impl PageSource for SharedMemory {
         }
     }
 
+    fn is_in_memory(&self, cx: &mut TaskContext, index: u64) -> bool {
+        self.pages.lock(cx).contains_key(&index)
+    }
+
     fn name(&self) -> String {
         String::from("anon_inode:[shared-memory]")
     }

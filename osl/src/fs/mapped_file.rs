@@ -47,6 +47,10 @@ impl PageSource for MappedFile {
         self.pages.page(cx, index, for_write)
     }
 
+    fn is_in_memory(&self, cx: &mut TaskContext, index: u64) -> bool {
+        self.pages.is_in_memory(cx, index)
+    }
+
     fn name(&self) -> String {
         self.name.clone()
     }

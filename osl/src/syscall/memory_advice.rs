@@ -87,17 +87,21 @@ pub fn msync(caller: &mut Caller<'_>, address: u64, length: u64, flags: u32) -> 
     mapped(caller, extent)
 }
 
-/// Every mapped page counts as in memory: there is no disk that it could be on instead.
+/// One byte for each page. What lies before a gap has been told when the gap is found.
 pub fn mincore(caller: &mut Caller<'_>, address: u64, length: u64, result: UserAddress) -> Result<(), Errno> {
     let length = range(address, length).map_err(|_| if address.is_multiple_of(PAGE) { Errno::ENOMEM } else { Errno::EINVAL })?;
-    mapped(caller, Extent { start: address, length })?;
-    let pages = usize::try_from(length / PAGE).map_err(|_| Errno::ENOMEM)?;
-    let ones = [1_u8; PIECE];
+    let pages = length / PAGE;
+    if result.as_u64().checked_add(pages).is_none_or(|end| end > USER_END) {
+        return Err(Errno::EFAULT);
+    }
     let mut done = 0;
-    while let Some(part) = ones.get(..PIECE.min(pages - done)).filter(|part| !part.is_empty()) {
-        let place = result.as_u64().checked_add(done as u64).ok_or(Errno::EFAULT)?;
-        user::copy_out(caller.cx, UserAddress::new(place), part).map_err(errno)?;
-        done += part.len();
+    while done < pages {
+        let at = UserAddress::new(address + done * PAGE);
+        let most = usize::try_from(pages - done).unwrap_or(PIECE).min(PIECE);
+        let space = caller.space()?;
+        let answers = space.pages_in_memory(caller.cx, at, most).map_err(errno)?;
+        user::copy_out(caller.cx, UserAddress::new(result.as_u64() + done), &answers).map_err(errno)?;
+        done += answers.len() as u64;
     }
     Ok(())
 }

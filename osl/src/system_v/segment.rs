@@ -152,6 +152,10 @@ impl PageSource for View {
         Ok(page)
     }
 
+    fn is_in_memory(&self, cx: &mut TaskContext, index: u64) -> bool {
+        self.memory.present.lock(cx).contains_key(&index)
+    }
+
     fn name(&self) -> String {
         format!("/SYSV{:08x} (deleted)", self.memory.key)
     }

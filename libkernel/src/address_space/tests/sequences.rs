@@ -14,6 +14,7 @@ use crate::memory::on_host;
 use machine::paging::Flags;
 use proptest::prelude::*;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::vec::Vec;
@@ -234,6 +235,21 @@ impl World {
         }
     }
 
+    /// What is told to be in memory is what the table has; what is shared may be there all the same.
+    fn check_presence(&mut self) {
+        for (space, oracle) in &self.spaces {
+            let there: BTreeSet<u64> = table_of(space).into_iter().map(|(page, _)| page).collect();
+            for (&page, expected) in oracle {
+                let told = space.pages_in_memory(&mut self.cx, at(page), 1).unwrap() == [1];
+                assert!(told >= there.contains(&page), "page {page:#x} is there, and not told");
+                assert!(!told || expected.shared || there.contains(&page), "page {page:#x} is told, and not there");
+            }
+            let outside = (FIRST..FIRST + PAGES).find(|page| !oracle.contains_key(page));
+            let told = outside.map(|page| space.pages_in_memory(&mut self.cx, at(page), 1));
+            assert!(told.is_none_or(|told| told == Err(KernelError::NoMemory)), "nothing is mapped there");
+        }
+    }
+
     fn read_all(&mut self) {
         for (space, oracle) in &self.spaces {
             let all: Vec<u64> = oracle.keys().copied().chain(FIRST..FIRST + PAGES).collect();
@@ -276,6 +292,7 @@ proptest! {
             world.run(step);
             world.check(1);
         }
+        world.check_presence();
         world.read_all();
         drop(world);
         prop_assert_eq!(frames_in_use(), before, "frames were lost");
@@ -295,6 +312,7 @@ proptest! {
             world.check(SCALE / 2);
         }
         world.check(1);
+        world.check_presence();
         world.read_all();
         drop(world);
         large::set_custom(Custom::WhenWanted);

@@ -123,6 +123,10 @@ impl PageSource for ExtNode {
         }
     }
 
+    fn is_in_memory(&self, cx: &mut TaskContext, index: u64) -> bool {
+        self.volume.pages.get(cx, (u64::from(self.number), index)).is_some()
+    }
+
     fn name(&self) -> String {
         String::new()
     }

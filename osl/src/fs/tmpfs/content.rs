@@ -76,6 +76,11 @@ impl Content {
         (pages.size, pages.present.len() as u64)
     }
 
+    /// Is the page `index` one of this file's own?
+    pub(super) fn has_own(&self, cx: &TaskContext, index: u64) -> bool {
+        self.pages.lock(cx).present.contains_key(&index)
+    }
+
     /// Bytes from `at` on, within one page: how many are in the file there (0 at its end), and where.
     fn piece(&self, cx: &TaskContext, at: u64, wanted: usize) -> (usize, Part) {
         let pages = self.pages.lock(cx);

@@ -27,6 +27,10 @@ impl PageSource for TmpNode {
         }
     }
 
+    fn is_in_memory(&self, cx: &mut TaskContext, index: u64) -> bool {
+        matches!(&self.body, Body::Regular { content, .. } if content.has_own(cx, index))
+    }
+
     fn name(&self) -> String {
         String::new()
     }
