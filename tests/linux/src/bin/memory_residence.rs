@@ -29,14 +29,15 @@ fn main() {
     poke(at + PAGE, 1);
     poke(at + 4 * PAGE, 1);
     equal("what was written is", pages(at, 6), "-x--x-".into());
-    touch(at + 2 * PAGE);
-    equal("and what was read", pages(at, 6), "-xx-x-".into());
+    // Nothing is right before it: a kernel that brings pages ahead has no reason to.
+    touch(at);
+    equal("and what was read", pages(at, 6), "xx--x-".into());
     done("mprotect", protect(at + PAGE, PAGE, libc::PROT_NONE));
-    equal("also if nobody may touch it now", pages(at, 6), "-xx-x-".into());
+    equal("also if nobody may touch it now", pages(at, 6), "xx--x-".into());
     done("madvise", call!(SYS_madvise, at + 4 * PAGE, PAGE, libc::MADV_DONTNEED));
-    equal("not what was thrown away", pages(at, 6), "-xx---".into());
+    equal("not what was thrown away", pages(at, 6), "xx----".into());
     done("madvise", call!(SYS_madvise, at + 3 * PAGE, 3 * PAGE, libc::MADV_POPULATE_WRITE));
-    equal("what was asked for is", pages(at, 6), "-xxxxx".into());
+    equal("what was asked for is", pages(at, 6), "xx-xxx".into());
     shared();
     of_a_file();
     arguments();
