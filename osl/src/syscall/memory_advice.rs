@@ -52,7 +52,12 @@ pub fn madvise(caller: &mut Caller<'_>, address: u64, length: u64, advice: u32) 
             let space = caller.space()?;
             let inside = extent.length.min(USER_END.saturating_sub(address));
             if inside > 0 {
-                space.discard(caller.cx, UserAddress::new(address), inside).map_err(not_mapped_is(Errno::ENOMEM))?;
+                let start = UserAddress::new(address);
+                let done = match advice {
+                    constant::MADV_FREE => space.discard_zeroes(caller.cx, start, inside),
+                    _ => space.discard(caller.cx, start, inside),
+                };
+                done.map_err(not_mapped_is(Errno::ENOMEM))?;
             }
             if inside == extent.length { Ok(()) } else { Err(Errno::ENOMEM) }
         }
