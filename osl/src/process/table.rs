@@ -90,9 +90,4 @@ impl Process {
     pub fn parent_id(&self, cx: &mut TaskContext) -> i32 {
         self.relations(cx).parent
     }
-
-    /// Whether it has ended and was not waited for.
-    pub fn is_zombie(&self, cx: &mut TaskContext) -> bool {
-        self.relations(cx).is_zombie
-    }
 }

@@ -43,20 +43,23 @@ pub fn sched_setaffinity(caller: &mut Caller<'_>, thread: i32, length: usize, ma
     }
     let allowed = CpuSet::from_bits(u64::from_le_bytes(bytes)).intersect(cpu::online());
     let task = match target(caller, thread) {
-        Err(Errno::ESRCH) if !allowed.is_empty() && is_zombie(caller, thread) => return Ok(()),
+        Err(Errno::ESRCH) if !allowed.is_empty() && is_over(caller, thread) => return Ok(()),
         found => found?,
     };
     owned(caller, &task)?;
     if allowed.is_empty() {
         return Err(Errno::EINVAL);
     }
-    let thread = scheduling::thread_of(&task)?;
-    sched::set_affinity(caller.cx, &thread, allowed).map_err(errno)
+    match task.thread() {
+        Some(thread) => sched::set_affinity(caller.cx, &thread, allowed).map_err(errno),
+        // It is on its way out.
+        None => Ok(()),
+    }
 }
 
-/// One that has ended and was not waited for: Linux takes its mask, which changes nothing any more.
-fn is_zombie(caller: &mut Caller<'_>, thread: i32) -> bool {
-    process::find(caller.cx, thread).is_some_and(|found| found.is_zombie(caller.cx))
+/// One whose first thread has ended, and that was not waited for: Linux takes its mask, which changes nothing any more.
+fn is_over(caller: &mut Caller<'_>, thread: i32) -> bool {
+    process::find(caller.cx, thread).is_some()
 }
 
 /// Gives back how many bytes of the mask were written.

@@ -43,7 +43,8 @@ fn main() {
     check("a thread's faults are counted, one for each page", as_expected(minor_faults(libc::RUSAGE_THREAD) - of_thread));
     check("and are its program's", as_expected(minor_faults(libc::RUSAGE_SELF) - of_program));
     check("and stand in /proc/self/stat", as_expected(field(own, 10) - shown));
-    equal("none of them waited for a disk", field(own, 12), 0);
+    // A host that is short of memory reads pages of the program itself again.
+    check("hardly any of them waited for a disk", field(own, 12) < ROOM);
 
     let (of_thread, of_program) = (minor_faults(libc::RUSAGE_THREAD), minor_faults(libc::RUSAGE_SELF));
     let other = std::thread::spawn(move || {
