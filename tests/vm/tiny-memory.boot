@@ -1,5 +1,5 @@
-# With too little memory 11500K
+# With hardly more memory than it takes with its root, the kernel says so and ends.
 cpus 1 4
-memory 11500K
+memory-beside-root 300K
 run /bin/busybox true
 refused

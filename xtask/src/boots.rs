@@ -9,6 +9,7 @@ use crate::comparison::{Boot, Booted, first_difference};
 use crate::ending::Ending;
 use crate::error::{Explain, Failure, Outcome};
 use crate::expectation::{End, Expectation, Root};
+use crate::machine::{least_memory, memory_bytes};
 use crate::root::Extra;
 use crate::test::{Case, Selection};
 use crate::{places, programs, root};
@@ -86,12 +87,14 @@ fn archive(name: &str, kind: &Root, built_in: &[u8]) -> Outcome<Option<PathBuf>>
 }
 
 fn check(expected: &Expectation, kernel: &Path, root: Option<&Path>, cpus: u32) -> Result<(), String> {
+    let beside_root = |more: &String| format!("{}K", (least_memory(kernel, root) + memory_bytes(more)).div_ceil(1 << 10));
+    let memory = expected.memory_beside_root.as_ref().map_or_else(|| expected.memory.clone(), beside_root);
     let boot = Boot {
         kernel,
         root,
         disks: &[],
         cpus,
-        memory: &expected.memory,
+        memory: &memory,
         command: &expected.command,
         append: &expected.append,
         input: &expected.input,

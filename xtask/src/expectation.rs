@@ -31,6 +31,8 @@ pub struct Expectation {
     pub subtitle: String,
     pub cpus: Option<Vec<u32>>,
     pub memory: String,
+    /// The memory is that of the kernel and its root, and so much more.
+    pub memory_beside_root: Option<String>,
     pub root: Root,
     pub append: String,
     pub command: Vec<String>,
@@ -51,6 +53,7 @@ impl Expectation {
             subtitle: String::new(),
             cpus: None,
             memory: "512M".into(),
+            memory_beside_root: None,
             root: Root::BuiltIn,
             append: String::new(),
             command: Vec::new(),
@@ -80,6 +83,7 @@ impl Expectation {
         match key {
             "cpus" => self.cpus = Some(value.split_whitespace().map(parse_cpus).collect::<Outcome<_>>()?),
             "memory" => self.memory = parse_memory(value)?,
+            "memory-beside-root" => self.memory_beside_root = Some(parse_memory(value)?),
             "root" => self.root = root(value)?,
             "append" => self.append = value.to_owned(),
             "run" => self.command = split_words(value)?,

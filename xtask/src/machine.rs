@@ -41,15 +41,12 @@ pub struct Machine {
 impl Machine {
     /// QEMU puts the root at the end of memory, over the kernel if it must: that is for nobody else to find out.
     fn check_room(&self) -> Outcome<()> {
-        let mut head = Vec::new();
-        let kernel = File::open(&self.kernel).and_then(|file| file.take(4096).read_to_end(&mut head));
-        let root = self.root.as_ref().and_then(|root| root.metadata().ok()).map_or(0, |found| found.len());
-        let (Ok(_), Ok(kernel)) = (kernel, elf::end_of_load(&head)) else { return Ok(()) };
-        if kernel.saturating_add(root.next_multiple_of(4096)) <= memory_bytes(&self.memory) {
+        let needed = least_memory(&self.kernel, self.root.as_deref());
+        if needed <= memory_bytes(&self.memory) {
             return Ok(());
         }
-        let needed = (kernel + root) >> 20;
-        Err(Failure::usage(format!("memory {}: the kernel and its root alone take {} MiB", self.memory, needed + 1)))
+        let mebibytes = needed.div_ceil(1 << 20);
+        Err(Failure::usage(format!("memory {}: the kernel and its root alone take {mebibytes} MiB", self.memory)))
     }
 
     /// The command that is this machine, its serial ports on QEMU's standard streams and two inherited descriptors.
@@ -110,8 +107,19 @@ pub fn parse_cpus(text: &str) -> Outcome<u32> {
     }
 }
 
+/// Bytes that the kernel and its root take before the kernel runs; 0 for what is no kernel, which is for QEMU to find out.
+pub fn least_memory(kernel: &Path, root: Option<&Path>) -> u64 {
+    let mut head = Vec::new();
+    let kernel = File::open(kernel).and_then(|file| file.take(4096).read_to_end(&mut head));
+    let root = root.and_then(|root| root.metadata().ok()).map_or(0, |found| found.len());
+    match (kernel, elf::end_of_load(&head)) {
+        (Ok(_), Ok(kernel)) => kernel.saturating_add(root.next_multiple_of(4096)),
+        _ => 0,
+    }
+}
+
 /// In bytes.
-fn memory_bytes(text: &str) -> u64 {
+pub fn memory_bytes(text: &str) -> u64 {
     let digits = text.trim_end_matches(char::is_alphabetic);
     let shift = match text.chars().last() {
         Some('K' | 'k') => 10,
