@@ -14,7 +14,7 @@ use super::resident::Resident;
 use super::spare_tables::SpareTables;
 use crate::error::KernelError;
 use crate::memory::forget::{Stale, forget_everywhere};
-use crate::memory::frames::TableFrames;
+use crate::memory::frames::{CountedTableFrames, TableFrames};
 use crate::memory::large_page::{FRAMES, LARGE_BYTES, LargePage, MAPPED};
 use crate::memory::{Page, Translation, kernel_map};
 use alloc::sync::Arc;
@@ -23,7 +23,7 @@ use machine::addr::{PhysAddr, VirtAddr};
 use machine::paging::release::{self, Detached};
 use machine::paging::table::ENTRIES;
 use machine::paging::{self, Entry, Flags, FrameSource, Slot};
-use sync::{Counter, Published, SpinGuard, SpinLock, TaskContext, order};
+use sync::{Counter, SpinGuard, SpinLock, TaskContext, order};
 
 pub(super) struct UserTable {
     root: PhysAddr,
@@ -31,23 +31,7 @@ pub(super) struct UserTable {
     spare: SpareTables,
     large: Counter,
     /// How many tables there are beside the root.
-    tables: Published<u64>,
-}
-
-/// Where a space's tables get their frames: counted.
-struct CountedFrames<'a>(&'a Published<u64>);
-
-impl FrameSource for CountedFrames<'_> {
-    fn take(&mut self) -> Option<PhysAddr> {
-        let table = TableFrames.take()?;
-        self.0.fetch_add(1);
-        Some(table)
-    }
-
-    fn give(&mut self, at: PhysAddr) {
-        self.0.fetch_sub(1);
-        TableFrames.give(at);
-    }
+    tables: Counter,
 }
 
 /// A lock for the entries of some tables, on a line of its own.
@@ -91,7 +75,7 @@ impl UserTable {
             pages: Arc::new(Resident::new()),
             spare: SpareTables::none(),
             large: Counter::new(0),
-            tables: Published::<u64>::new(0),
+            tables: Counter::new(0),
         })
     }
 
@@ -101,7 +85,7 @@ impl UserTable {
 
     /// How many tables it has, beside the root.
     pub fn tables(&self) -> u64 {
-        self.tables.load()
+        self.tables.get()
     }
 
     /// How many pages it holds, for those who only want to know.
@@ -115,7 +99,7 @@ impl UserTable {
     }
 
     fn slot(&self, at: VirtAddr) -> Result<Slot, KernelError> {
-        paging::table::make_slot(self.root, at, 1, &mut CountedFrames(&self.tables)).map_err(|_| KernelError::NoMemory)
+        paging::table::make_slot(self.root, at, 1, &mut CountedTableFrames(&self.tables)).map_err(|_| KernelError::NoMemory)
     }
 
     /// Puts a page where none is.
@@ -160,13 +144,13 @@ impl UserTable {
 
     /// Is neither a page nor a table where a large page for `at` would be?
     pub fn has_room_for_large(&self, at: VirtAddr) -> bool {
-        paging::table::make_slot(self.root, at, 2, &mut CountedFrames(&self.tables)).is_ok_and(|slot| slot.load().is_empty())
+        paging::table::make_slot(self.root, at, 2, &mut CountedTableFrames(&self.tables)).is_ok_and(|slot| slot.load().is_empty())
     }
 
     /// Puts a large page where neither a page nor a table is; if another was faster, it goes back.
     pub fn put_large_first(&self, at: VirtAddr, page: LargePage, flags: Flags) -> Result<(), KernelError> {
         let no_memory = |_| KernelError::NoMemory;
-        let slot = paging::table::make_slot(self.root, at, 2, &mut CountedFrames(&self.tables)).map_err(no_memory)?;
+        let slot = paging::table::make_slot(self.root, at, 2, &mut CountedTableFrames(&self.tables)).map_err(no_memory)?;
         let spare = TableFrames.take().ok_or(KernelError::NoMemory)?;
         if slot.claim(Entry::new(page.physical(), flags | Flags::LARGE)).is_err() {
             TableFrames.give(spare);
@@ -225,7 +209,7 @@ impl UserTable {
             debug_assert!(may_hold_pages || release::pages_in(&detached).next().is_none(), "a table with pages passes for empty");
             let table = DetachedTable(Detached { is_last_level: may_hold_pages, ..detached });
             self.pages.count_out(table.pages().count());
-            self.tables.fetch_sub(1);
+            self.tables.sub(1);
             taken(table);
         });
     }
@@ -299,7 +283,7 @@ impl Place<'_> {
         let flags = self.entry().flags();
         let present = if flags.contains(Flags::USER) { Flags::PRESENT } else { Flags::empty() };
         self.slot.split(self.table.spare.take(), flags | present);
-        self.table.tables.fetch_add(1);
+        self.table.tables.increment();
         self.table.large.sub(1);
         MAPPED.sub(1);
     }

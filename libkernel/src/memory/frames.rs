@@ -301,6 +301,22 @@ impl FrameSource for TableFrames {
     }
 }
 
+/// The same, and how many are out is counted.
+pub struct CountedTableFrames<'a>(pub &'a Counter);
+
+impl FrameSource for CountedTableFrames<'_> {
+    fn take(&mut self) -> Option<PhysAddr> {
+        let table = TableFrames.take()?;
+        self.0.increment();
+        Some(table)
+    }
+
+    fn give(&mut self, at: PhysAddr) {
+        self.0.sub(1);
+        TableFrames.give(at);
+    }
+}
+
 /// All in frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {

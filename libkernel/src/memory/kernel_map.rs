@@ -4,11 +4,11 @@
 //! here is seen by all at once. Only stacks are ever unmapped, and whoever does that tells every CPU before the frames
 //! are used again; tables stay.
 
-use super::frames::{self, Owner, TableFrames};
+use super::frames::{self, CountedTableFrames, Owner};
 use super::translation;
 use crate::error::KernelError;
 use machine::addr::{Frame, PAGE_SIZE, PhysAddr, VirtAddr};
-use machine::paging::{self, Flags, FrameSource, flush};
+use machine::paging::{self, Flags, flush};
 use sync::{Counter, Once, SpinLock, order};
 
 /// Kernel stacks, each with a page below it that is never mapped.
@@ -24,22 +24,6 @@ static TABLES: Counter = Counter::new(0);
 /// How many page tables the kernel half has got since boot. They stay.
 pub fn tables() -> u64 {
     TABLES.get()
-}
-
-/// The tables' frames, counted.
-struct CountedFrames;
-
-impl FrameSource for CountedFrames {
-    fn take(&mut self) -> Option<PhysAddr> {
-        let table = TableFrames.take()?;
-        TABLES.increment();
-        Some(table)
-    }
-
-    fn give(&mut self, at: PhysAddr) {
-        TABLES.sub(1);
-        TableFrames.give(at);
-    }
 }
 
 /// The kernel's tables are built: loads them on this CPU.
@@ -70,7 +54,7 @@ pub fn map_stack(from: VirtAddr, pages: usize) -> Result<(), KernelError> {
         }
         let frame = frames::take(Owner::Stack).ok_or(KernelError::NoMemory)?;
         let flags = Flags::PRESENT | Flags::WRITABLE | Flags::NO_EXECUTE | Flags::GLOBAL;
-        if paging::map(root(), at, frame.start(), flags, &mut CountedFrames).is_err() {
+        if paging::map(root(), at, frame.start(), flags, &mut CountedTableFrames(&TABLES)).is_err() {
             frames::give(frame, Owner::Stack);
             return Err(KernelError::NoMemory);
         }

@@ -93,7 +93,7 @@ static MEMORY_SETTINGS: [Fixed; 4] = [
     Fixed { name: "drop_caches", what: What::Order(drop_caches::write) },
     Fixed::text("max_map_count", |_| number(65_530)),
     Fixed::text("mmap_min_addr", |_| number(4096)),
-    Fixed::text("overcommit_memory", |_| number(1)),
+    Fixed::text("overcommit_memory", |_| number(0)),
 ];
 
 fn number(value: impl core::fmt::Display) -> Result<Vec<u8>, Errno> {
